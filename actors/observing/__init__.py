@@ -1,0 +1,1 @@
+"""A system seen from outside: what its actors are doing, without asking them."""

@@ -1,0 +1,1 @@
+"""Actors whose body runs in a process of its own."""

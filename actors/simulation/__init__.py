@@ -1,0 +1,1 @@
+"""Deterministic simulation of actor systems; `understudy.testing` is its door."""

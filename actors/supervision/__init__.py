@@ -1,0 +1,1 @@
+"""Supervision by OTP's rules."""

@@ -1,0 +1,1 @@
+"""An app: tasks, settings and connections of one program."""

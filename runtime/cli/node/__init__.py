@@ -1,0 +1,1 @@
+"""What the worker command does around a node: its name, its pid file, its banner."""

@@ -1,0 +1,1 @@
+"""Results: what is stored about tasks, and how it is waited for."""

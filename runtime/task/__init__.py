@@ -1,0 +1,1 @@
+"""Tasks, and what a running one knows about its call."""

@@ -1,0 +1,1 @@
+"""The tests, one tree for the three floors; `tests.support` is what they share."""

@@ -1,0 +1,33 @@
+"""Ports that nobody uses."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+_BELOW_EPHEMERAL = range(20_000, 32_000)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens.
+
+    It lies below the ephemeral range: from within that range the kernel could hand it to any outgoing connection
+    while its server is down, and a client that reconnects in a loop may even end up connected to itself.
+    """
+    for port in random.SystemRandom().sample(_BELOW_EPHEMERAL, 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("none of 200 ports between 20000 and 32000 is free on 127.0.0.1")
+
+
+def accepts_connections(port: int) -> bool:
+    """Tell whether something listens on a port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

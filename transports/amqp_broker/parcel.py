@@ -1,0 +1,150 @@
+"""Parcels: messages as bytes of AMQP, on their way out, and what a node reads of one that came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from ..errors import MalformedMessage
+from ..letters.letter import HISTORY, LOSSES, Letter, Taken, letter_of
+from ..message import UNREADABLE, Delivery, Head, Publication, decode_head, encode_head
+from ..queues import Queues
+from . import ladder
+from .protocol.connection import Delivered
+from .protocol.errors import MalformedFrame
+from .protocol.properties import HEADERS, decode_properties, encode_properties
+
+Needs = tuple[str, str, bool]
+"""An exchange, or else a queue, and whether a ladder has to lead there."""
+
+_RARE = frozenset({"expiration", "timestamp", "cluster_id"})
+_OURS = frozenset({LOSSES, "x-understudy-due", HISTORY})
+_BROKERS = frozenset(
+    {"x-death", "x-delivery-count", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason"}
+)
+"""What a broker writes onto a message that took the ladder, or came back; it must not be sent on with what follows."""
+_LADDER_KINDS = frozenset({"topic", "fanout"})
+_UNREADABLE = "application/octet-stream"
+
+
+@dataclass(slots=True)
+class Parcel:
+    """A message on its way out.
+
+    queue: one that has to be there for it to arrive, or "". delayed: whether it takes the ladder there. through: the
+    exchange that has to be there, where it takes another way than by the name of a queue. mandatory: whether it is an
+    error that no queue is there for it.
+    """
+
+    exchange: str
+    routing_key: str
+    queue: str
+    properties: bytes
+    body: bytes
+    delayed: bool = False
+    through: str = ""
+    mandatory: bool = True
+
+    @property
+    def needs(self) -> Needs:
+        """What has to be declared for it."""
+        return self.through, self.queue, self.delayed
+
+
+def delayed_parcel_of(publication: Publication, at: float, queues: Queues) -> Parcel:
+    """Do what `parcel_of` does, and have a message wait in the broker for the whole seconds until it is due."""
+    parcel = parcel_of(publication, at, queues)
+    seconds = 0 if publication.eta is None else int(publication.eta - at)
+    if seconds < 1 or (parcel.through and queues.kind(parcel.through) not in _LADDER_KINDS):
+        return parcel
+    key = ladder.routing_key(seconds, parcel.queue or parcel.routing_key)
+    return replace(parcel, exchange=ladder.TOP, routing_key=key, delayed=True)
+
+
+def parcel_of(publication: Publication, at: float, queues: Queues | None = None) -> Parcel:
+    """Return a publication as bytes, `at` some moment; raises `MalformedMessage` where it does not fit into AMQP."""
+    try:
+        head = decode_head(publication.head)
+        if publication.eta is None and publication.expires is None and _is_plain(head.properties):
+            parcel = _plain_parcel(publication, head)
+        else:
+            parcel = parcel_of_letter(letter_of(publication, at))
+        if parcel.through and queues is not None and queues.kind(parcel.through) == "fanout":
+            parcel.mandatory = False  # whoever is there gets it
+        return parcel
+    except (*UNREADABLE, TypeError, ValueError) as error:
+        raise MalformedMessage(f"the message of task {publication.id} cannot be sent: {error}") from None
+
+
+def _is_plain(properties: dict[str, Any]) -> bool:
+    return None not in properties.values() and _RARE.isdisjoint(properties)
+
+
+def _plain_parcel(publication: Publication, head: Head) -> Parcel:
+    """Do what `letter_of` does for the messages that have nothing to do with time: nearly all of them."""
+    properties = {
+        "correlation_id": publication.id,
+        "reply_to": "",
+        "delivery_mode": 2,
+        **head.properties,
+        "content_type": head.content_type,
+        "content_encoding": head.content_encoding,
+        HEADERS: head.headers,
+        "priority": publication.priority,
+    }
+    return _parcel(publication.exchange, publication.routing_key, encode_properties(properties), publication.body)
+
+
+def parcel_of_letter(letter: Letter) -> Parcel:
+    """Return a letter as bytes; raises `TypeError` or `ValueError` where it does not fit."""
+    return _parcel(letter.exchange, letter.routing_key, encode_properties(_properties(letter)), letter.body)
+
+
+def _parcel(exchange: str, routing_key: str, properties: bytes, body: bytes) -> Parcel:
+    return Parcel(exchange, routing_key, "" if exchange else routing_key, properties, body, through=exchange)
+
+
+def _properties(letter: Letter) -> dict[str, Any]:
+    head = letter.head
+    return {
+        **head.properties,
+        "content_type": head.content_type,
+        "content_encoding": head.content_encoding,
+        HEADERS: head.headers,
+        "priority": letter.priority,
+    }
+
+
+def head_of(properties: bytes, exchange: str, routing_key: str, *, redelivered: bool) -> Head:
+    """Return the head of a message that came in; one whose properties nobody can read has no headers."""
+    before = ladder.destination(exchange, routing_key)
+    if before is not None:
+        exchange, routing_key = "", before
+    where = {"exchange": exchange, "routing_key": routing_key, "redelivered": redelivered}
+    try:
+        found = decode_properties(properties)
+    except MalformedFrame:
+        return Head({}, {"delivery_info": where}, _UNREADABLE, "binary")
+    headers = found.pop(HEADERS, {})
+    if not _BROKERS.isdisjoint(headers):
+        headers = {name: value for name, value in headers.items() if name not in _BROKERS}
+    content_type = found.pop("content_type", "application/json")
+    encoding = found.pop("content_encoding", "utf-8")
+    found["delivery_info"] = where
+    return Head(headers, found, content_type, encoding)
+
+
+def taken_of(delivered: Delivered, queue: str) -> Taken:
+    """Return a message as the verdicts need it that send it on."""
+    head = head_of(delivered.properties, delivered.exchange, delivered.routing_key, redelivered=delivered.redelivered)
+    return Taken(queue, head, delivered.body, delivered.tag, delivered.redelivered)
+
+
+def delivery_of(taken: Taken, tag: int) -> Delivery:
+    """Return a message as the runtime gets it: headers of our own stay behind."""
+    head, headers = taken.head, taken.head.headers
+    if not _OURS.isdisjoint(headers):
+        head = msgspec.structs.replace(head, headers={name: headers[name] for name in headers if name not in _OURS})
+    return Delivery(tag, taken.queue, encode_head(head), taken.body, taken.losses, taken.redelivered)

@@ -1,0 +1,211 @@
+"""`RedisResults`: results, groups and chords in Redis, in Celery's keys and payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ...actors.completion import Completion
+from ..api import Publisher
+from ..errors import BrokerRefused, BrokerUnavailable, ChordClaimed
+from ..lane import now
+from ..message import ChordPart, Publication, Result
+from ..payloads import READY, plain, state_of
+from ..session import Session
+from ..settlement import bind
+from ..tls import Tls
+from ..urls import without_passwords
+from ..waiters import Waiter, Waiters
+from . import scripts
+from .chords import Chords
+from .shelf import Shelf, group_key, result_key
+
+DAY = 86_400
+
+
+class RedisResults(Session[Shelf]):
+    """A result store that a stock Celery shares. Thread-safe; see `ResultStore` for what its methods promise.
+
+    publisher: sends the triggers of chords. expires: seconds for which the parts of a chord are kept, 0 for ever.
+    patience: seconds after which a server that cannot be reached is an error. tls: see `transports.tls`. pool: makes
+    redis-py's pool of connections, whose replies are awaited for so many seconds, where the URL alone does not say all.
+    """
+
+    keeps_any_bytes = True
+
+    def __init__(
+        self,
+        url: str,
+        publisher: Publisher,
+        expires: int = DAY,
+        patience: float = 5.0,
+        connect_timeout: float = 4.0,
+        tls: Tls = False,
+        pool: Callable[[float], Any] | None = None,
+    ) -> None:
+        super().__init__(
+            f"results in {without_passwords(url)}", lambda: Shelf(url, connect_timeout, tls, pool=pool), patience
+        )
+        self._publisher = publisher
+        self._chords = Chords(expires)
+        self._waiters = Waiters()
+
+    def store(self, results: Sequence[Result]) -> Completion[None]:
+        """Write results and tell those who wait, in one transaction; a stored success stays."""
+
+        def write(shelf: Shelf) -> None:
+            with shelf.redis.pipeline(transaction=True) as pipe:
+                for result in results:
+                    _write(shelf, pipe, result)
+                pipe.execute()
+
+        return self.run(write) if results else Completion.of(None)
+
+    def get(self, task_ids: Sequence[str]) -> Completion[list[bytes | None]]:
+        """Return payloads, in order; None where nothing is stored."""
+        return self.run(lambda shelf: _payloads(shelf, list(map(result_key, task_ids))))
+
+    def wait(self, task_id: str, timeout: float | None = None) -> Completion[bytes]:
+        """Resolve with the payload once the task is in a ready state."""
+        completion: Completion[bytes] = Completion()
+        waiter = Waiter(completion, now(), None if timeout is None else now() + timeout)
+        refused = BrokerUnavailable(f"{self.lane.name}: closed")
+        self.lane.post(lambda: self._begin(result_key(task_id), waiter), lambda: completion.fail(refused))
+        return completion
+
+    def forget(self, task_ids: Sequence[str]) -> Completion[None]:
+        """Delete results."""
+        keys = list(map(result_key, task_ids))
+        return self.run(lambda shelf: _nothing(shelf.redis.delete(*keys))) if keys else Completion.of(None)
+
+    def save_group(self, group_id: str, payload: bytes, ttl: float | None) -> Completion[None]:
+        """Keep a group's members."""
+        return self.run(lambda shelf: _nothing(shelf.redis.set(group_key(group_id), payload, ex=_seconds(ttl) or None)))
+
+    def restore_group(self, group_id: str) -> Completion[bytes | None]:
+        """Return what `save_group` kept, or None."""
+        return self.run(lambda shelf: shelf.redis.get(group_key(group_id)))
+
+    def delete_group(self, group_id: str) -> Completion[None]:
+        """Delete what `save_group` kept."""
+        return self.run(lambda shelf: _nothing(shelf.redis.delete(group_key(group_id))))
+
+    def set_chord_size(self, group_id: str, size: int) -> Completion[None]:
+        """Say how many parts a chord has; publishes its trigger where all of them are in already."""
+        return bind(
+            self.run(lambda shelf: self._chords.set_size(shelf, group_id, size)),
+            lambda trigger: Completion.of(None) if trigger is None else self._trigger(group_id, trigger),
+        )
+
+    def chord_part(self, part: ChordPart) -> Completion[None]:
+        """Record a part; the last one publishes its trigger.
+
+        Fails with `ChordClaimed` while another worker's claim on the body is not finished: that worker may be dead, and
+        the message of this part has to stay until that is known.
+        """
+
+        def judge(answer: str) -> Completion[None]:
+            if answer == "claimed":
+                return self._trigger(part.group_id, part.trigger)
+            if answer == "contested":
+                return Completion.failed(ChordClaimed(f"another worker is about to start the body of {part.group_id}"))
+            return Completion.of(None)
+
+        return bind(self.run(lambda shelf: self._chords.record(shelf, part)), judge)
+
+    def chord_parts(self, group_id: str) -> Completion[list[tuple[int, str, str, bytes]]]:
+        """Return (index, task id, state, payload) of the parts that are in, by index."""
+        return self.run(lambda shelf: self._chords.parts(shelf, group_id))
+
+    def delete_chord(self, group_id: str) -> Completion[None]:
+        """Forget a chord; late parts of it are ignored."""
+        return self.run(lambda shelf: self._chords.forget(shelf, group_id))
+
+    def close(self) -> None:
+        """Close connections; waiting completions fail."""
+        self.lane.close()
+
+    # What the session asks for, on the lane's thread
+
+    def needed(self) -> bool:
+        return bool(self._waiters)
+
+    def opened(self, link: Shelf) -> None:
+        if self._waiters:
+            link.subscribe(self._waiters.channels())
+
+    def serve(self, link: Shelf) -> float | None:
+        subscribed: list[str] = []
+        for kind, channel, payload in link.pushed():
+            if kind == "message":
+                self._deliver(link, channel, payload)
+            elif kind == "subscribe":
+                subscribed.append(channel)
+        if subscribed:  # what was stored before that was not pushed
+            for channel, stored in zip(subscribed, _payloads(link, subscribed), strict=True):
+                if stored is not None:
+                    self._deliver(link, channel, stored)
+        self._unsubscribe(link, self._waiters.expire(now()))
+        deadline = self._waiters.next_deadline()
+        pauses = [link.tick(), None if deadline is None else max(0.0, deadline - now())]
+        return min((pause for pause in pauses if pause is not None), default=None)
+
+    def disappoint(self, error: BrokerUnavailable | BrokerRefused, asked_before: float) -> None:
+        self._waiters.expire(now())
+        self._waiters.disappoint(error, asked_before)
+
+    def leave(self) -> None:
+        self._waiters.disappoint(BrokerUnavailable(f"{self.lane.name}: closed"), now())
+        super().leave()
+
+    def abandon(self) -> None:
+        super().abandon()
+        self._waiters = Waiters()
+
+    def _begin(self, channel: str, waiter: Waiter) -> None:
+        if self._waiters.add(channel, waiter) and self.link is not None:
+            with suppress(BrokerUnavailable, BrokerRefused):  # then the next connection subscribes
+                self.attempt(lambda link: link.subscribe([channel]))
+
+    def _deliver(self, link: Shelf, channel: str, payload: bytes) -> None:
+        payload = plain(payload)
+        if _is_ready(payload) and self._waiters.resolve(channel, payload):
+            self._unsubscribe(link, [channel])
+
+    def _unsubscribe(self, link: Shelf, channels: Sequence[str]) -> None:
+        if channels:
+            link.unsubscribe(channels)
+
+    def _trigger(self, group_id: str, trigger: Publication) -> Completion[None]:
+        signed = self.run(lambda shelf: self._chords.signed(shelf, group_id, trigger))
+        published = bind(signed, lambda publication: self._publisher.publish([publication]))
+        return bind(published, lambda _: self.run(lambda shelf: self._chords.finish(shelf, group_id)))
+
+
+def _write(shelf: Shelf, pipe: Any, result: Result) -> None:
+    key, seconds = result_key(result.task_id), _seconds(result.ttl)
+    if result.state != "SUCCESS":
+        shelf.script(scripts.STORE, [key], [result.payload, seconds], pipe)
+        return
+    pipe.set(key, result.payload, ex=seconds or None)
+    pipe.publish(key, result.payload)
+
+
+def _payloads(shelf: Shelf, keys: Sequence[str]) -> list[bytes | None]:
+    stored: list[bytes | None] = shelf.redis.mget(keys) if keys else []
+    return [None if payload is None else plain(payload) for payload in stored]
+
+
+def _is_ready(payload: bytes) -> bool:
+    state = state_of(payload)
+    return state is None or state in READY  # written by another serializer: whoever waits can tell
+
+
+def _seconds(ttl: float | None) -> int:
+    """Return a time to live in whole seconds, 0 for ever."""
+    return 0 if not ttl else max(1, round(ttl))
+
+
+def _nothing(_: object) -> None:
+    return None

@@ -1,0 +1,7 @@
+"""Signatures and workflows, by Celery's module name."""
+
+from __future__ import annotations
+
+from .runtime.canvas import Signature, chain, chord, chunks, group, signature, xmap, xstarmap
+
+__all__ = ["Signature", "chain", "chord", "chunks", "group", "signature", "xmap", "xstarmap"]

@@ -1,0 +1,57 @@
+"""Errors of tasks and workflows, by Celery's module name."""
+
+from __future__ import annotations
+
+from .runtime.exceptions import (
+    AlreadyRegistered,
+    AppNotFound,
+    ChordError,
+    ContentDisallowed,
+    DecodeError,
+    EncodeError,
+    Ignore,
+    ImproperlyConfigured,
+    MaxRetriesExceededError,
+    NoResultBackend,
+    NotRegistered,
+    OperationalError,
+    Reject,
+    Retry,
+    SoftTimeLimitExceeded,
+    TaskError,
+    TaskPredicate,
+    TaskRevokedError,
+    TimeLimitExceeded,
+    TimeoutError,  # noqa: A004 - Celery's name
+    UnknownSetting,
+    WorkerLostError,
+    WorkerShutdown,
+    WorkerTerminate,
+)
+
+__all__ = [
+    "AlreadyRegistered",
+    "AppNotFound",
+    "ChordError",
+    "ContentDisallowed",
+    "DecodeError",
+    "EncodeError",
+    "Ignore",
+    "ImproperlyConfigured",
+    "MaxRetriesExceededError",
+    "NoResultBackend",
+    "NotRegistered",
+    "OperationalError",
+    "Reject",
+    "Retry",
+    "SoftTimeLimitExceeded",
+    "TaskError",
+    "TaskPredicate",
+    "TaskRevokedError",
+    "TimeLimitExceeded",
+    "TimeoutError",
+    "UnknownSetting",
+    "WorkerLostError",
+    "WorkerShutdown",
+    "WorkerTerminate",
+]
