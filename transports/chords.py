@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..actors.completion import Completion
 from .errors import UnsupportedByTransport
+
+if TYPE_CHECKING:
+    from .lane import Lane
+    from .message import ChordPart
 
 
 class Chords(StrEnum):
@@ -25,6 +29,27 @@ def chords_of(store: object) -> Chords:
     return getattr(store, "chords", Chords.COUNTED)
 
 
-def no_counters(name: str) -> Completion[Any]:
-    """Return the answer of a store that is asked to count."""
-    return Completion.failed(UnsupportedByTransport(f"{name}: nothing counts the parts of chords there"))
+class CountsNothing:
+    """The part of a `ResultStore` that has to do with chords, where nothing counts their parts."""
+
+    chords: Chords = Chords.NONE
+    lane: Lane
+
+    def set_chord_size(self, group_id: str, size: int) -> Completion[None]:
+        """Fail: nothing counts here."""
+        return self._refused()
+
+    def chord_part(self, part: ChordPart) -> Completion[None]:
+        """Fail: nothing counts here."""
+        return self._refused()
+
+    def chord_parts(self, group_id: str) -> Completion[list[tuple[int, str, str, bytes]]]:
+        """Fail: nothing counts here."""
+        return self._refused()
+
+    def delete_chord(self, group_id: str) -> Completion[None]:
+        """Do nothing: there is no trace of a chord."""
+        return Completion.of(None)
+
+    def _refused(self) -> Completion[Any]:
+        return Completion.failed(UnsupportedByTransport(f"{self.lane.name}: nothing counts the parts of chords there"))

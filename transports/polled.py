@@ -12,13 +12,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 
 from ..actors.completion import Completion
-from .chords import Chords, no_counters
+from .chords import Chords, CountsNothing
 from .errors import BrokerRefused, BrokerUnavailable
 from .lane import now
-from .message import ChordPart
 from .payloads import READY
-from .session import L, Session
-from .waiters import Waiter, Waiters
+from .result_session import ResultSession
+from .session import L
+from .waiters import Waiter
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.5
@@ -74,7 +74,7 @@ class Pace:
         return task in self._next and self._next[task][0] == moment
 
 
-class PolledResults(Session[L]):
+class PolledResults(CountsNothing, ResultSession[L]):
     """A session whose store has to be asked, and cleaned. Subclasses say how, in `look` and `sweep`.
 
     expires: seconds for which results are kept, None for ever; a process that stores cleans every hour, too. Nothing
@@ -86,10 +86,9 @@ class PolledResults(Session[L]):
     def __init__(
         self, name: str, make: Callable[[], L], patience: float, longest_pause: float, expires: float | None
     ) -> None:
-        super().__init__(name, make, patience)
         self._longest_pause = longest_pause
         self._expires = expires
-        self._begin_empty()
+        super().__init__(name, make, patience)
 
     @abstractmethod
     def look(self, link: L, task_ids: Sequence[str]) -> list[tuple[str, bytes] | None]:
@@ -107,78 +106,44 @@ class PolledResults(Session[L]):
 
         return self.run(read) if task_ids else Completion.of([])
 
-    def wait(self, task_id: str, timeout: float | None = None) -> Completion[bytes]:
-        """Resolve with the payload once the task is in a ready state."""
-        completion: Completion[bytes] = Completion()
-        waiter = Waiter(completion, now(), None if timeout is None else now() + timeout)
-        refused = BrokerUnavailable(f"{self.lane.name}: closed")
-        self.lane.post(lambda: self._begin(task_id, waiter), lambda: completion.fail(refused))
-        return completion
-
     def clean(self) -> Completion[int]:
         """Delete what has expired now; returns how much that was."""
         return self.run(self.sweep)
-
-    def set_chord_size(self, group_id: str, size: int) -> Completion[None]:
-        """Fail: nothing counts here."""
-        return no_counters(self.lane.name)
-
-    def chord_part(self, part: ChordPart) -> Completion[None]:
-        """Fail: nothing counts here."""
-        return no_counters(self.lane.name)
-
-    def chord_parts(self, group_id: str) -> Completion[list[tuple[int, str, str, bytes]]]:
-        """Fail: nothing counts here."""
-        return no_counters(self.lane.name)
-
-    def delete_chord(self, group_id: str) -> Completion[None]:
-        """Do nothing: there is no trace of a chord."""
-        return Completion.of(None)
 
     def stored(self, task_ids: Iterable[str]) -> None:
         """Note, on the lane's thread, that results were stored here: whoever waits for them need not wait on."""
         if self._expires is not None and not self._cleans:
             self._cleans = True
             self._sweep_later(self._expires)
-        waiting = [task_id for task_id in task_ids if task_id in self._waiters]
-        self._pace.soon(waiting, now())
+        self.look_again(task_ids)
+
+    def look_again(self, task_ids: Iterable[str]) -> None:
+        """Have the next turn look for those of some tasks that somebody waits for; on the lane's thread."""
+        self._pace.soon([task_id for task_id in task_ids if task_id in self.waiters], now())
+
+    def begin(self, task_id: str, waiter: Waiter) -> None:
+        """See `ResultSession`."""
+        self.waiters.add(task_id, waiter)
+        self._pace.soon([task_id], now())
+
+    def begin_empty(self) -> None:
+        """See `ResultSession`."""
+        super().begin_empty()
+        self._pace = Pace(self._longest_pause)
+        self._cleans = False
 
     # What the session asks for, on the lane's thread
 
-    def needed(self) -> bool:
-        return bool(self._waiters)
-
     def opened(self, link: L) -> None:
-        self._pace.soon(self._waiters.channels(), now())
+        self.look_again(self.waiters.tasks())
 
     def serve(self, link: L) -> float | None:
-        due = self._pace.due(now())
+        due = self._due()
         if due:
             self._deliver(due, self.look(link, due))
-        self._pace.drop(self._waiters.expire(now()))
-        moments = (link.tick(), _left(self._pace.next()), _left(self._waiters.next_deadline()))
-        return min((moment for moment in moments if moment is not None), default=None)
-
-    def disappoint(self, error: BrokerUnavailable | BrokerRefused, asked_before: float) -> None:
-        self._pace.drop(self._waiters.expire(now()))
-        self._pace.drop(self._waiters.disappoint(error, asked_before))
-
-    def leave(self) -> None:
-        self._waiters.disappoint(BrokerUnavailable(f"{self.lane.name}: closed"), now())
-        super().leave()
-
-    def abandon(self) -> None:
-        super().abandon()
-        self._begin_empty()
-
-    def close(self) -> None:
-        """Close connections; waiting completions fail."""
-        self.lane.close()
-
-    def _begin_empty(self) -> None:
-        self._waiters = Waiters()
-        self._pace = Pace(self._longest_pause)
-        self._cleans = False
+        self.waiters.expire(now())
+        moment = self._pace.next()
+        return self.next_turn(link.tick(), None if moment is None else max(0.0, moment - now()))
 
     def _sweep_later(self, expires: float) -> None:
         self.lane.after(min(_CLEAN_EVERY, max(expires, 1.0)), lambda: self._sweep_again(expires))
@@ -190,18 +155,16 @@ class PolledResults(Session[L]):
             logger.warning("%s: expired results stay for now: %s", self.lane.name, error)
         self._sweep_later(expires)
 
-    def _begin(self, task_id: str, waiter: Waiter) -> None:
-        self._waiters.add(task_id, waiter)
-        self._pace.soon([task_id], now())
+    def _due(self) -> list[str]:
+        """Return the tasks to be looked for now; those that nobody waits for any more are dropped."""
+        due = self._pace.due(now())
+        self._pace.drop(task_id for task_id in due if task_id not in self.waiters)
+        return [task_id for task_id in due if task_id in self.waiters]
 
     def _deliver(self, task_ids: Sequence[str], found: Sequence[tuple[str, bytes] | None]) -> None:
         for task_id, one in zip(task_ids, found, strict=True):
             if one is not None and one[0] in READY:
-                self._waiters.resolve(task_id, one[1])
+                self.waiters.resolve(task_id, one[1])
                 self._pace.drop([task_id])
             else:
                 self._pace.later(task_id, now())
-
-
-def _left(moment: float | None) -> float | None:
-    return None if moment is None else max(0.0, moment - now())

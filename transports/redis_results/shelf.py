@@ -12,11 +12,17 @@ from ..redis_pair import REPLY_TIMEOUT, RedisPair, redis_pool
 from ..tls import Tls
 
 PING_SECONDS = 10.0
+_TASK = "celery-task-meta-"
 
 
 def result_key(task_id: str) -> str:
     """Return the key, and the channel, of a task's result."""
-    return f"celery-task-meta-{task_id}"
+    return f"{_TASK}{task_id}"
+
+
+def task_of(key: str) -> str:
+    """Return the task whose result has a key."""
+    return key.removeprefix(_TASK)
 
 
 def group_key(group_id: str) -> str:

@@ -12,19 +12,19 @@ from ..errors import BrokerRefused, BrokerUnavailable, ChordClaimed
 from ..lane import now
 from ..message import ChordPart, Publication, Result
 from ..payloads import READY, plain, state_of
-from ..session import Session
+from ..result_session import ResultSession
 from ..settlement import bind
 from ..tls import Tls
 from ..urls import without_passwords
-from ..waiters import Waiter, Waiters
+from ..waiters import Waiter
 from . import scripts
 from .chords import Chords
-from .shelf import Shelf, group_key, result_key
+from .shelf import Shelf, group_key, result_key, task_of
 
 DAY = 86_400
 
 
-class RedisResults(Session[Shelf]):
+class RedisResults(ResultSession[Shelf]):
     """A result store that a stock Celery shares. Thread-safe; see `ResultStore` for what its methods promise.
 
     publisher: sends the triggers of chords. expires: seconds for which the parts of a chord are kept, 0 for ever.
@@ -49,7 +49,6 @@ class RedisResults(Session[Shelf]):
         )
         self._publisher = publisher
         self._chords = Chords(expires)
-        self._waiters = Waiters()
 
     def store(self, results: Sequence[Result]) -> Completion[None]:
         """Write results and tell those who wait, in one transaction; a stored success stays."""
@@ -65,14 +64,6 @@ class RedisResults(Session[Shelf]):
     def get(self, task_ids: Sequence[str]) -> Completion[list[bytes | None]]:
         """Return payloads, in order; None where nothing is stored."""
         return self.run(lambda shelf: _payloads(shelf, list(map(result_key, task_ids))))
-
-    def wait(self, task_id: str, timeout: float | None = None) -> Completion[bytes]:
-        """Resolve with the payload once the task is in a ready state."""
-        completion: Completion[bytes] = Completion()
-        waiter = Waiter(completion, now(), None if timeout is None else now() + timeout)
-        refused = BrokerUnavailable(f"{self.lane.name}: closed")
-        self.lane.post(lambda: self._begin(result_key(task_id), waiter), lambda: completion.fail(refused))
-        return completion
 
     def forget(self, task_ids: Sequence[str]) -> Completion[None]:
         """Delete results."""
@@ -122,18 +113,17 @@ class RedisResults(Session[Shelf]):
         """Forget a chord; late parts of it are ignored."""
         return self.run(lambda shelf: self._chords.forget(shelf, group_id))
 
-    def close(self) -> None:
-        """Close connections; waiting completions fail."""
-        self.lane.close()
+    def begin(self, task_id: str, waiter: Waiter) -> None:
+        """See `ResultSession`."""
+        if self.waiters.add(task_id, waiter) and self.link is not None:
+            with suppress(BrokerUnavailable, BrokerRefused):  # then the next connection subscribes
+                self.attempt(lambda link: link.subscribe([result_key(task_id)]))
 
     # What the session asks for, on the lane's thread
 
-    def needed(self) -> bool:
-        return bool(self._waiters)
-
     def opened(self, link: Shelf) -> None:
-        if self._waiters:
-            link.subscribe(self._waiters.channels())
+        if self.waiters:
+            link.subscribe(list(map(result_key, self.waiters.tasks())))
 
     def serve(self, link: Shelf) -> float | None:
         subscribed: list[str] = []
@@ -146,36 +136,17 @@ class RedisResults(Session[Shelf]):
             for channel, stored in zip(subscribed, _payloads(link, subscribed), strict=True):
                 if stored is not None:
                     self._deliver(link, channel, stored)
-        self._unsubscribe(link, self._waiters.expire(now()))
-        deadline = self._waiters.next_deadline()
-        pauses = [link.tick(), None if deadline is None else max(0.0, deadline - now())]
-        return min((pause for pause in pauses if pause is not None), default=None)
-
-    def disappoint(self, error: BrokerUnavailable | BrokerRefused, asked_before: float) -> None:
-        self._waiters.expire(now())
-        self._waiters.disappoint(error, asked_before)
-
-    def leave(self) -> None:
-        self._waiters.disappoint(BrokerUnavailable(f"{self.lane.name}: closed"), now())
-        super().leave()
-
-    def abandon(self) -> None:
-        super().abandon()
-        self._waiters = Waiters()
-
-    def _begin(self, channel: str, waiter: Waiter) -> None:
-        if self._waiters.add(channel, waiter) and self.link is not None:
-            with suppress(BrokerUnavailable, BrokerRefused):  # then the next connection subscribes
-                self.attempt(lambda link: link.subscribe([channel]))
+        self._unsubscribe(link, self.waiters.expire(now()))
+        return self.next_turn(link.tick())
 
     def _deliver(self, link: Shelf, channel: str, payload: bytes) -> None:
-        payload = plain(payload)
-        if _is_ready(payload) and self._waiters.resolve(channel, payload):
-            self._unsubscribe(link, [channel])
+        payload, task_id = plain(payload), task_of(channel)
+        if _is_ready(payload) and self.waiters.resolve(task_id, payload):
+            self._unsubscribe(link, [task_id])
 
-    def _unsubscribe(self, link: Shelf, channels: Sequence[str]) -> None:
-        if channels:
-            link.unsubscribe(channels)
+    def _unsubscribe(self, link: Shelf, task_ids: Sequence[str]) -> None:
+        if task_ids:
+            link.unsubscribe(list(map(result_key, task_ids)))
 
     def _trigger(self, group_id: str, trigger: Publication) -> Completion[None]:
         signed = self.run(lambda shelf: self._chords.signed(shelf, group_id, trigger))

@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import Any
 
 from ...actors.completion import Completion
-from ..chords import Chords, no_counters
-from ..errors import BrokerRefused, BrokerUnavailable, UnsupportedByTransport
+from ..chords import CountsNothing
+from ..errors import UnsupportedByTransport
 from ..lane import now
-from ..message import ChordPart, Result
+from ..message import Result
 from ..payloads import READY, state_reader
-from ..session import Session
+from ..result_session import ResultSession
 from ..urls import scheme_of, without_passwords
-from ..waiters import Waiter, Waiters
+from ..waiters import Waiter
 from .options import RpcOptions
 from .replies import Replies, Reply
 
@@ -23,7 +23,7 @@ _AMQP = frozenset({"amqp", "amqps", "pyamqp", "pyamqps"})
 _REDIS = frozenset({"redis", "rediss", "redis+socket"})
 
 
-class RpcResults(Session[Replies]):
+class RpcResults(CountsNothing, ResultSession[Replies]):
     """Results by message, as a stock Celery sends and reads them. Thread-safe.
 
     A result is sent to the queue that its message named as `reply_to`, and kept in the memory of the process that reads
@@ -31,14 +31,11 @@ class RpcResults(Session[Replies]):
     groups that are saved, and no chords.
     """
 
-    chords: Chords = Chords.NONE
-
     def __init__(self, broker: str, options: RpcOptions | None = None) -> None:
         said = options or RpcOptions()
         super().__init__(f"replies by {without_passwords(broker)}", _link_of(broker, said), said.patience)
         self._kept = said.kept
         self._state_of = state_reader(said.serializer, said.accept)
-        self._begin_empty()
 
     def listen(self, queue: str) -> Completion[None]:
         """Read a queue from now on; resolves when it is there. One process has one."""
@@ -68,14 +65,6 @@ class RpcResults(Session[Replies]):
             return Completion.of([None] * len(task_ids))
         return self.run(read)
 
-    def wait(self, task_id: str, timeout: float | None = None) -> Completion[bytes]:
-        """Resolve with the payload once the task is in a ready state."""
-        completion: Completion[bytes] = Completion()
-        waiter = Waiter(completion, now(), None if timeout is None else now() + timeout)
-        refused = BrokerUnavailable(f"{self.lane.name}: closed")
-        self.lane.post(lambda: self._begin(task_id, waiter), lambda: completion.fail(refused))
-        return completion
-
     def forget(self, task_ids: Sequence[str]) -> Completion[None]:
         """Forget what has come about tasks."""
 
@@ -97,25 +86,19 @@ class RpcResults(Session[Replies]):
         """Fail: there is no place for it."""
         return _no_groups()
 
-    def set_chord_size(self, group_id: str, size: int) -> Completion[None]:
-        """Fail: nothing counts here."""
-        return no_counters(self.lane.name)
+    def begin(self, task_id: str, waiter: Waiter) -> None:
+        """See `ResultSession`."""
+        payload = self._results.get(task_id)
+        if payload is not None and self._is_last(payload):
+            waiter.completion.resolve(payload)
+        else:
+            self.waiters.add(task_id, waiter)
 
-    def chord_part(self, part: ChordPart) -> Completion[None]:
-        """Fail: nothing counts here."""
-        return no_counters(self.lane.name)
-
-    def chord_parts(self, group_id: str) -> Completion[list[tuple[int, str, str, bytes]]]:
-        """Fail: nothing counts here."""
-        return no_counters(self.lane.name)
-
-    def delete_chord(self, group_id: str) -> Completion[None]:
-        """Do nothing: there is no trace of a chord."""
-        return Completion.of(None)
-
-    def close(self) -> None:
-        """Close connections, and delete the queue; waiting completions fail."""
-        self.lane.close()
+    def begin_empty(self) -> None:
+        """See `ResultSession`."""
+        super().begin_empty()
+        self._queue: str | None = None
+        self._results: OrderedDict[str, bytes] = OrderedDict()
 
     # What the session asks for, on the lane's thread
 
@@ -128,43 +111,21 @@ class RpcResults(Session[Replies]):
 
     def serve(self, link: Replies) -> float | None:
         self._take(link)
-        self._waiters.expire(now())
-        deadline = self._waiters.next_deadline()
-        pauses = [link.tick(), None if deadline is None else max(0.0, deadline - now())]
-        return min((pause for pause in pauses if pause is not None), default=None)
-
-    def disappoint(self, error: BrokerUnavailable | BrokerRefused, asked_before: float) -> None:
-        self._waiters.expire(now())
-        self._waiters.disappoint(error, asked_before)
+        self.waiters.expire(now())
+        return self.next_turn(link.tick())
 
     def leave(self) -> None:
-        self._waiters.disappoint(BrokerUnavailable(f"{self.lane.name}: closed"), now())
+        self.let_go()  # before the broker is asked for something, which may take a while
         if self.link is not None and self._queue is not None:
             with suppress(*self.link.lost_errors, *self.link.refused_errors):
                 self.link.delete(self._queue)
         super().leave()
 
-    def abandon(self) -> None:
-        super().abandon()
-        self._begin_empty()
-
-    def _begin_empty(self) -> None:
-        self._queue: str | None = None
-        self._waiters = Waiters()
-        self._results: OrderedDict[str, bytes] = OrderedDict()
-
-    def _begin(self, task_id: str, waiter: Waiter) -> None:
-        payload = self._results.get(task_id)
-        if payload is not None and self._is_last(payload):
-            waiter.completion.resolve(payload)
-        else:
-            self._waiters.add(task_id, waiter)
-
     def _take(self, link: Replies) -> None:
         for task_id, payload in link.received():
             self._keep(task_id, payload)
             if self._is_last(payload):
-                self._waiters.resolve(task_id, payload)
+                self.waiters.resolve(task_id, payload)
 
     def _keep(self, task_id: str, payload: bytes) -> None:
         before = self._results.get(task_id)
