@@ -16,6 +16,7 @@ from ...actors.completion import Completion, wait_on_thread
 from ..errors import BrokerRefused, BrokerUnavailable, TransportError
 from ..lane import now
 from ..server_options import ServerOptions
+from ..socket_reader import SocketReader
 from ..urls import in_order, scrub
 from .channel import Channel, Listener
 from .dialing import Address, addresses, dial
@@ -29,7 +30,6 @@ T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_CHUNK = 1 << 18
 _GLANCE = 0.5
 """Seconds after which a thread that reads looks whether it still has to."""
 _LONGEST_SLEEP = 1.0
@@ -67,6 +67,7 @@ class Wire:
         self._name = name
         self._connection = Connection(Login())
         self._sock: socket.socket | None = None
+        self._incoming = SocketReader()
         self._unsent: list[bytes] = []
         self._channels: dict[int, Channel] = {}
         self._numbers = count(1)
@@ -232,7 +233,7 @@ class Wire:
         connection, deadline = self._connection, now() + self.options.reply_timeout
         while not connection.opened:
             sock.sendall(connection.outgoing())
-            data = sock.recv(_CHUNK)
+            data = self._incoming.read(sock)
             if not data:
                 raise ConnectionError("the broker has hung up before it let us in")
             connection.receive(data)
@@ -311,11 +312,11 @@ class Wire:
         """Return what has come, b"" at the end, None where nothing has."""
         try:
             if not isinstance(sock, ssl.SSLSocket):
-                return sock.recv(_CHUNK)
+                return self._incoming.read(sock)
             with self.sending:  # a TLS connection is one thing in both directions
-                data = sock.recv(_CHUNK)
+                data = self._incoming.read(sock)
                 while data and sock.pending():
-                    data += sock.recv(_CHUNK)
+                    data += self._incoming.read(sock)
                 return data
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 
+from ..socket_reader import SocketReader
 from .frames import Unframer
 
-_CHUNK = 1 << 18
 _HIGH_WATER = 8 << 20
 
 
@@ -21,13 +21,14 @@ class Stream:
         """Whether it has come to its end; everything received before was returned by then."""
         self.received: int = 0
         """How many bytes have arrived."""
+        self._incoming = SocketReader()
         self._unframer = Unframer()
         self._unsent = bytearray()
 
     def receive(self) -> list[memoryview]:
         """Return the contents of the frames that are complete."""
         try:
-            data = self.socket.recv(_CHUNK)
+            data = self._incoming.read(self.socket)
         except BlockingIOError:
             return []
         except OSError:

@@ -11,8 +11,8 @@ from typing import Any
 import hiredis
 
 from ..lane import now
+from ..socket_reader import LITTLE, SocketReader
 
-_CHUNK = 1 << 18
 _NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -26,6 +26,7 @@ class Wire:
         self.active: float = now()
         """When the other end was last seen to be there: it said something, or took more of what waits (monotonic)."""
         self._lock = threading.Lock()
+        self._incoming = SocketReader()
         self._reader: Any = hiredis.Reader()
         self._unsent = bytearray()
 
@@ -98,13 +99,13 @@ class Wire:
     def _fill(self) -> None:
         try:
             while True:
-                data = self.socket.recv(_CHUNK)
+                data = self._incoming.read(self.socket)
                 if not data:
                     self.broken = True
                     return
                 self.active = now()
                 self._reader.feed(data)
-                if len(data) < _CHUNK and not (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
+                if len(data) < LITTLE and not (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
                     return
         except _NOTHING_YET:
             return
