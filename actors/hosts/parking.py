@@ -20,6 +20,8 @@ logger: logging.Logger = logging.getLogger("understudy.actors")
 
 LONGEST = 3600.0
 """Seconds: the operating system's own limits are lower than some timers are long."""
+_AT_ONCE = 4096
+"""So many wakes are forgotten at once."""
 
 Callback = Callable[[], object]
 
@@ -28,6 +30,7 @@ class Owner(Protocol):
     """The dispatcher, as far as its selector knows it."""
 
     current: Cell | None
+    parked: bool
 
 
 class Gate:
@@ -91,7 +94,9 @@ class Selector:
 
     def wait(self, timeout: float | None) -> None:
         """Block until something is ready or `wake`, or `timeout` seconds; run the callbacks of what is ready."""
-        for key, mask in self._select(timeout):
+        ready = self._select(timeout)
+        self._dispatcher.parked = False  # who is told something by a callback need not be woken for it
+        for key, mask in ready:
             if key.fileobj is self._reader:
                 self._drain()
                 continue
@@ -202,5 +207,5 @@ class Selector:
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while self._reader.recv(4096):
+            while len(self._reader.recv(_AT_ONCE)) == _AT_ONCE:
                 pass

@@ -45,6 +45,8 @@ class ThreadDispatcher:
 
     def __init__(self, name: str, pinned: bool, watcher: Watcher, ended: Callable[[ThreadDispatcher], object]) -> None:
         self.current: Cell | None = None
+        self.parked: bool = False
+        """Whether who brings work has to wake the thread."""
         self.pinned = pinned
         self.turns: int = 0
         self._watcher = watcher
@@ -52,7 +54,6 @@ class ThreadDispatcher:
         self._ready: deque[Cell] = deque()
         self._timers = Timers()
         self._parking: Gate | Selector = Gate()
-        self._parked = False
         self._stopping = False
         self._polled = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -65,8 +66,8 @@ class ThreadDispatcher:
     def ready(self, cell: Cell) -> None:
         """See `Dispatcher`."""
         self._ready.append(cell)
-        if self._parked:
-            self._parked = False
+        if self.parked:
+            self.parked = False
             self._parking.wake()
 
     def after(self, cell: Cell, delay: float, message: Any, interval: float | None) -> Timer:
@@ -158,11 +159,11 @@ class ThreadDispatcher:
     def _park(self) -> None:
         deadline = self._timers.next_deadline() if len(self._timers) else None
         timeout = None if deadline is None else max(0.0, deadline - monotonic())
-        self._parked = True
+        self.parked = True
         if self._ready or self._stopping:
             timeout = 0.0
         self._parking.wait(timeout)
-        self._parked = False
+        self.parked = False
         if self._watcher.asleep and not self.pinned:
             self._watcher.wake()
         if deadline is not None:
