@@ -1,4 +1,4 @@
-"""`Bare`: loops of AMQP frames over a socket, and nothing else: what the broker takes, and gives, at most."""
+"""AMQP frames over a socket, and nothing else: what the broker takes, and gives, at most."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ _HEADERS: dict[str, Any] = {
 }
 
 
-class Bare:
-    """One connection, one channel, one durable queue, which goes with `close`."""
+class Channel:
+    """One connection with one channel, whose frames are read as they come."""
 
-    def __init__(self, port: int, queue: str) -> None:
-        self._queue = queue
+    def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = Connection(Login(heartbeat=0))
@@ -43,7 +42,26 @@ class Bare:
             self._socket.sendall(self._connection.outgoing())
             self._receive()
         self._ask(amqp.ChannelOpen())
-        self._ask(amqp.QueueDeclare(0, queue, False, True, False, False, False, {}))
+
+    def _declare(self, queue: str, *, durable: bool = True) -> None:
+        self._ask(amqp.QueueDeclare(0, queue, False, durable, False, False, False, {}))
+
+    def _ask(self, method: amqp.Method) -> None:
+        self._socket.sendall(method_frame(1, method))
+        while not self._receive():
+            pass
+
+    def _receive(self) -> list[Event]:
+        return self._connection.receive(self._socket.recv(_CHUNK))
+
+
+class Bare(Channel):
+    """One durable queue, which is emptied with `close`."""
+
+    def __init__(self, port: int, queue: str) -> None:
+        super().__init__(port)
+        self._queue = queue
+        self._declare(queue)
 
     def publish(self, count: int) -> float:
         """Return the seconds for so many messages, confirmed, as many at a time as the window has room for."""
@@ -89,27 +107,44 @@ class Bare:
                 self._receive()
 
     def _message(self, number: int) -> bytes:
-        task_id = f"{number:036d}"
-        properties = encode_properties(
-            {
-                "headers": {**_HEADERS, "id": task_id, "root_id": task_id},
-                "content_type": "application/json",
-                "content_encoding": "utf-8",
-                "delivery_mode": 2,
-                "priority": 0,
-                "correlation_id": task_id,
-                "reply_to": "",
-            }
-        )
-        return publish_head(1, "", self._queue, mandatory=True) + content_frames(1, properties, _BODY, 131_072)
+        return _message(self._queue, number)
 
-    def _ask(self, method: amqp.Method) -> None:
-        self._socket.sendall(method_frame(1, method))
-        while not self._receive():
+
+class Post(Channel):
+    """Takes messages from one queue, acknowledging each, and sends them, unconfirmed, to another."""
+
+    def __init__(self, port: int, inbox: str, outbox: str, *, durable: str) -> None:
+        super().__init__(port)
+        for queue in (inbox, outbox):
+            self._declare(queue, durable=queue == durable)
+        self._outbox = outbox
+        self._socket.sendall(method_frame(1, amqp.Consume(0, inbox, "c", False, False, False, False, {})))
+
+    def send(self) -> None:
+        """Send a message."""
+        self._socket.sendall(_message(self._outbox, 0))
+
+    def take(self) -> None:
+        """Wait for the next message."""
+        while not (taken := [event for event in self._receive() if isinstance(event, Delivered)]):
             pass
+        self._socket.sendall(ack_frame(1, taken[-1].tag, multiple=True))
 
-    def _receive(self) -> list[Event]:
-        return self._connection.receive(self._socket.recv(_CHUNK))
+
+def _message(queue: str, number: int) -> bytes:
+    task_id = f"{number:036d}"
+    properties = encode_properties(
+        {
+            "headers": {**_HEADERS, "id": task_id, "root_id": task_id},
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "delivery_mode": 2,
+            "priority": 0,
+            "correlation_id": task_id,
+            "reply_to": "",
+        }
+    )
+    return publish_head(1, "", queue, mandatory=True) + content_frames(1, properties, _BODY, 131_072)
 
 
 def _confirmed(event: Event) -> int:

@@ -26,6 +26,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from . import sampling
 from .ledger import VARIABLE, Ledger
 from .processes import answer, cpu_seconds, environment_of, running, wait_until
+from .relay import EmbeddedRelay, relayed
 from .report import Report, Row
 
 SLOTS = 2
@@ -277,6 +278,15 @@ class Measures:
             for place, percentile in enumerate(("p50", "p99")):
                 values, peer = [one[place] for one in ours], [one[place] for one in theirs]
                 self.report.add(Row(f"round trip, {pool}, {percentile}", "ms", values, peer, target[place]))
+        with tempfile.TemporaryDirectory(prefix="relay-") as directory:
+            places = [Path(tempfile.mkdtemp(dir=directory)) for _ in range(self.rounds)]
+            add_relays(self.report, [relayed(EmbeddedRelay(place), count) for place in places])
+
+
+def add_relays(report: Report, found: list[tuple[float, float]]) -> None:
+    """Add what the same path takes of bare processes, which is the least that a round trip can."""
+    for place, percentile in enumerate(("p50", "p99")):
+        report.add(Row(f"a bare relay, {percentile}", "ms", [one[place] for one in found]))
 
 
 def main() -> None:

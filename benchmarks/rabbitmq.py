@@ -20,9 +20,10 @@ from tests.support.rabbitmq import RabbitMQServer
 
 from . import sampling
 from .bare_amqp import Bare
-from .embedded import SLOTS, Bench, Drain, Ours, Program, drain, publish, round_trips
+from .embedded import SLOTS, Bench, Drain, Ours, Program, add_relays, drain, publish, round_trips
 from .field import DRAIN, P50, P99, PUBLISH, Contender, Dramatiq, Field, Taskiq
 from .processes import answer, environment_of, running
+from .relay import RabbitMQRelay, relayed
 from .report import Line, Report, Row
 
 POOLS = {"prefork": 6.0, "solo": 2.5}
@@ -171,6 +172,8 @@ class Measures:
                 self.celery[peers_pool].values[(P50, P99)[place]] = peer
                 if name == "round trip, processes":
                     self.ours.values[(P50, P99)[place]] = values
+        port = OnRabbitMQ.server.port
+        add_relays(self.report, [relayed(RabbitMQRelay(port), count) for _ in range(self.rounds)])
 
     def close(self) -> None:
         """Add the table of the field."""

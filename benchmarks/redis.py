@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from . import sampling
-from .embedded import MICRO, SLOTS, Bench, Drain, Ours, Program, drain, publish, round_trips
+from .embedded import MICRO, SLOTS, Bench, Drain, Ours, Program, add_relays, drain, fresh, publish, round_trips
 from .field import DRAIN, P50, P99, PUBLISH, Contender, Dramatiq, Field, HueyOnRedis, Taskiq
 from .processes import answer, environment_of, running
+from .relay import RedisRelay, relayed
 from .report import Line, Report, Row
 
 CELERY = ("celery[redis]>=5.5,<6", "hiredis>=3")
@@ -38,9 +39,9 @@ class OnRedis(Bench):
     """The CPU time of each server that has ended."""
 
     def __init__(self, directory: Path, results: bool) -> None:
-        port = free_port()
-        self.url = f"redis://127.0.0.1:{port}/0"
-        self.server = start_server(directory, port)
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.server = start_server(directory, self.port)
         super().__init__(directory, results)
 
     def close(self) -> None:
@@ -186,6 +187,8 @@ class Measures:
                 if pool == "processes":
                     column = (P50, P99)[place]
                     self.ours.values[column], self.celery.values[column] = values, peer
+        with fresh(OursOnRedis) as bench:
+            add_relays(self.report, [relayed(RedisRelay(bench.port), count) for _ in range(self.rounds)])
         for _ in range(self.rounds):
             self.field.round_trip()
 
