@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -37,6 +38,15 @@ def compressed(payload: bytes, method: str) -> bytes:
 def keeps_any_bytes(store: object) -> bool:
     """Tell whether a result store gives back whatever bytes it is given, as compressed payloads need it."""
     return getattr(store, "keeps_any_bytes", False)
+
+
+@runtime_checkable
+class ReadsPayloads(Protocol):
+    """A result store that looks into payloads, to see which of them are final."""
+
+    def expect(self, serializer: str, accept: Collection[str]) -> None:
+        """Say how payloads are encoded, which is JSON else. accept: the content types that may be decoded."""
+        ...
 
 
 def state_of(payload: bytes) -> str | None:

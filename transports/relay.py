@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -21,6 +21,7 @@ from ..actors.supervision.spec import ChildSpec
 from .api import Intake, Publisher, ResultStore, Transport
 from .lane import Lane
 from .message import ChordPart, Delivery, Outcome, Publication, Result, Verdict
+from .payloads import ReadsPayloads, keeps_any_bytes
 
 QUEUE = "understudy.triggers"
 _AT_ONCE = 100
@@ -43,6 +44,12 @@ class RelayedResults:
         self._store = store
         self._relay = Relay(transport, publisher)
         self._relays = not transport.capabilities.across_processes
+        self.keeps_any_bytes: bool = keeps_any_bytes(store)
+
+    def expect(self, serializer: str, accept: Collection[str]) -> None:
+        """See `ReadsPayloads`."""
+        if isinstance(self._store, ReadsPayloads):
+            self._store.expect(serializer, accept)
 
     def node_children(self) -> list[ChildSpec]:
         """Return what a node has to run for the store, as a transport would; it relays triggers from then on."""

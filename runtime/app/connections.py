@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, cast
 
+from ...transports.payloads import ReadsPayloads
 from ...transports.registry import connect, connect_results
 from ...transports.urls import without_passwords
 from ..exceptions import NoResultBackend
 from ..settings.result import takes_replies
 from .broker_options import broker_options
-from .result_options import result_options, result_url
+from .result_options import accepted_results, result_options, result_url
 
 if TYPE_CHECKING:
     from ...actors.completion import Completion
@@ -66,7 +67,10 @@ class Connections:
         """Return the result store; raises `NoResultBackend` where there is none."""
         address = result_url(conf) or self.broker_url(conf)
         if address not in self._results:
-            self._results.setdefault(address, self._open_results(conf))
+            opened = self._open_results(conf)
+            if isinstance(opened, ReadsPayloads):
+                opened.expect(conf.result_serializer, accepted_results(conf))
+            self._results.setdefault(address, opened)
         store = self._results[address]
         if store is None:
             where = without_passwords(self.broker_url(conf)).partition("://")[0]

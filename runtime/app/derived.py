@@ -9,6 +9,7 @@ from ...transports import codecs
 from ..publishing.router import Router
 from ..results.writing import ResultWriter
 from ..times import seconds, zone
+from .result_options import accepted_results
 
 if TYPE_CHECKING:
     from .app import App
@@ -21,9 +22,7 @@ class Derived:
         conf = app.conf
         self.version: int = conf.version
         self.accepted: frozenset[str] = codecs.accepted_types(conf.accept_content)
-        self.accepted_results: frozenset[str] = codecs.accepted_types(
-            conf.accept_content if conf.result_accept_content is None else conf.result_accept_content
-        )
+        self.accepted_results: frozenset[str] = accepted_results(conf)
         self.router: Router = Router(conf)
         self.writer: ResultWriter = ResultWriter(app, self.accepted_results)
         self.result_ttl: float | None = seconds(conf.result_expires)

@@ -49,7 +49,7 @@ def result_options(conf: Settings, url: str, broker: str) -> dict[str, object]:
         return {
             "broker": broker,
             **_by_message(conf),
-            **_known(conf.broker_transport_options, "global_keyprefix"),
+            **_known(conf.broker_transport_options, "global_keyprefix", "master_name", "sentinel_kwargs"),
             **_known(said, "patience", "kept"),
         }
     if scheme == FILE:
@@ -78,12 +78,18 @@ def _by_message(conf: Settings) -> dict[str, object]:
     }
 
 
+def accepted_results(conf: Settings) -> frozenset[str]:
+    """Return the content types that results may be in."""
+    return codecs.accepted_types(
+        conf.accept_content if conf.result_accept_content is None else conf.result_accept_content
+    )
+
+
 def _kept(conf: Settings) -> dict[str, object]:
     """Return how results are written and read, and for how long they are kept."""
-    accept = conf.accept_content if conf.result_accept_content is None else conf.result_accept_content
     return {
         "serializer": conf.result_serializer,
-        "accept": codecs.accepted_types(accept),
+        "accept": accepted_results(conf),
         "expires": seconds(conf.result_expires) or None,
     }
 

@@ -8,11 +8,13 @@ ours: the trigger, for a chord whose size is not known yet.
 from __future__ import annotations
 
 STORE = """
--- Set KEYS[1] to ARGV[1] for ARGV[2] seconds (0: for ever) and tell those who wait, unless it holds a success.
+-- Set KEYS[1] to ARGV[1] for ARGV[2] seconds (0: for ever) and tell those who wait, unless it holds a success. What is
+-- there and no JSON is returned: it is for the caller to read, and overwritten where it comes back as ARGV[3].
 local current = redis.call('GET', KEYS[1])
-if current then
+if current and current ~= ARGV[3] then
     local readable, meta = pcall(cjson.decode, current)
-    if readable and type(meta) == 'table' and meta.status == 'SUCCESS' then return 0 end
+    if not readable or type(meta) ~= 'table' then return current end
+    if meta.status == 'SUCCESS' then return 0 end
 end
 if tonumber(ARGV[2]) > 0 then
     redis.call('SETEX', KEYS[1], ARGV[2], ARGV[1])

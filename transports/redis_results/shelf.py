@@ -60,12 +60,12 @@ class Shelf(RedisPair):
             self._pinged = now()
         return self._ping_every
 
-    def script(self, source: str, keys: Sequence[Any], arguments: Sequence[Any], pipe: Any = None) -> Any:
-        """Run a script, or add it to a pipeline."""
+    def script(self, source: str, keys: Sequence[Any], arguments: Sequence[Any]) -> Any:
+        """Run a script."""
         registered = self._scripts.get(source)
         if registered is None:
             registered = self._scripts[source] = self.redis.register_script(source)
-        return registered(keys, arguments, pipe or self.redis)
+        return registered(keys, arguments)
 
     def subscribe(self, channels: Sequence[str]) -> None:
         """Ask to be told what is published on channels."""

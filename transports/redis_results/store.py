@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ...actors.completion import Completion
 from ..api import Publisher
-from ..errors import BrokerRefused, BrokerUnavailable, ChordClaimed
+from ..errors import BrokerRefused, BrokerUnavailable, ChordClaimed, MalformedMessage
 from ..lane import now
 from ..message import ChordPart, Publication, Result
-from ..payloads import READY, plain, state_of
+from ..payloads import READY, plain, state_of, state_reader
 from ..result_session import ResultSession
 from ..settlement import bind
 from ..tls import Tls
@@ -49,15 +49,21 @@ class RedisResults(ResultSession[Shelf]):
         )
         self._publisher = publisher
         self._chords = Chords(expires)
+        self._state_of: Callable[[bytes], str | None] = state_of
+
+    def expect(self, serializer: str, accept: Collection[str]) -> None:
+        """See `ReadsPayloads`."""
+        self._state_of = state_reader(serializer, accept)
 
     def store(self, results: Sequence[Result]) -> Completion[None]:
         """Write results and tell those who wait, in one transaction; a stored success stays."""
 
         def write(shelf: Shelf) -> None:
-            with shelf.redis.pipeline(transaction=True) as pipe:
-                for result in results:
-                    _write(shelf, pipe, result)
-                pipe.execute()
+            asked: list[tuple[Result, bytes]] = [(result, b"") for result in results]
+            while asked:
+                answers = zip(asked, _write(shelf, asked), strict=True)
+                held_back = [(result, found) for (result, _), found in answers if isinstance(found, bytes)]
+                asked = [(result, found) for result, found in held_back if self._state(found) != "SUCCESS"]
 
         return self.run(write) if results else Completion.of(None)
 
@@ -140,9 +146,16 @@ class RedisResults(ResultSession[Shelf]):
         return self.next_turn(link.tick())
 
     def _deliver(self, link: Shelf, channel: str, payload: bytes) -> None:
-        payload, task_id = plain(payload), task_of(channel)
-        if _is_ready(payload) and self.waiters.resolve(task_id, payload):
+        payload, task_id = _plain(payload), task_of(channel)
+        if self._is_last(payload) and self.waiters.resolve(task_id, payload):
             self._unsubscribe(link, [task_id])
+
+    def _is_last(self, payload: bytes) -> bool:
+        state = self._state(payload)
+        return state is None or state in READY  # what cannot be read is for whoever waits to see
+
+    def _state(self, payload: bytes) -> str | None:
+        return self._state_of(_plain(payload))
 
     def _unsubscribe(self, link: Shelf, task_ids: Sequence[str]) -> None:
         if task_ids:
@@ -154,23 +167,35 @@ class RedisResults(ResultSession[Shelf]):
         return bind(published, lambda _: self.run(lambda shelf: self._chords.finish(shelf, group_id)))
 
 
-def _write(shelf: Shelf, pipe: Any, result: Result) -> None:
-    key, seconds = result_key(result.task_id), _seconds(result.ttl)
-    if result.state != "SUCCESS":
-        shelf.script(scripts.STORE, [key], [result.payload, seconds], pipe)
-        return
-    pipe.set(key, result.payload, ex=seconds or None)
-    pipe.publish(key, result.payload)
+def _write(shelf: Shelf, asked: Sequence[tuple[Result, bytes]]) -> list[Any]:
+    """Write results in one transaction, each over what is known to be no success.
+
+    Returns an answer for each: bytes where it was not written, as others stand there that the server cannot read.
+    """
+    places: list[int] = []
+    with shelf.redis.pipeline(transaction=True) as pipe:
+        for result, known in asked:
+            places.append(len(pipe))
+            key, seconds = result_key(result.task_id), _seconds(result.ttl)
+            if result.state == "SUCCESS":
+                pipe.set(key, result.payload, ex=seconds or None).publish(key, result.payload)
+            else:  # with its source: a script that is named has to be asked for before
+                pipe.eval(scripts.STORE, 1, key, result.payload, seconds, known)
+        answers = pipe.execute()
+    return [answers[place] for place in places]
 
 
 def _payloads(shelf: Shelf, keys: Sequence[str]) -> list[bytes | None]:
     stored: list[bytes | None] = shelf.redis.mget(keys) if keys else []
-    return [None if payload is None else plain(payload) for payload in stored]
+    return [None if payload is None else _plain(payload) for payload in stored]
 
 
-def _is_ready(payload: bytes) -> bool:
-    state = state_of(payload)
-    return state is None or state in READY  # written by another serializer: whoever waits can tell
+def _plain(payload: bytes) -> bytes:
+    """Return a payload as it was before compression; one that cannot be opened stays: whoever decodes it is told."""
+    try:
+        return plain(payload)
+    except MalformedMessage:
+        return payload
 
 
 def _seconds(ttl: float | None) -> int:
