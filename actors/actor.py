@@ -242,15 +242,15 @@ class Actor(PykkaActor):
 
     def started(self, info: object = None) -> None:
         """Finish a start that `on_start` deferred."""
-        self._cell.started(info)
+        self._cell.life.started(info)
 
     def start_failed(self, reason: ExitReason) -> None:
         """Give up a start that `on_start` deferred."""
-        self._cell.start_failed(reason)
+        self._cell.life.fail(reason)
 
     def stopped(self, reason: ExitReason | None = None) -> None:
         """Finish a stop that `on_stop` deferred."""
-        self._cell.stopped(reason)
+        self._cell.life.stopped(reason)
 
     def stop(self, reason: ExitReason = SHUTDOWN) -> None:
         """End after the current message, in order."""

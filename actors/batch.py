@@ -1,13 +1,20 @@
-"""`Batch`: what `on_batch` is handed."""
+"""`Batch`: what `on_batch` is handed, and what becomes of the rest where it raises."""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._pykka import PROXY_MESSAGES
 from .messages import KERNEL_EVENTS, Ask
+
+if TYPE_CHECKING:
+    from .actor import Actor
+    from .cell import Cell
+
+logger: logging.Logger = logging.getLogger("understudy.actors")
 
 ONE_BY_ONE: frozenset[type] = frozenset({Ask, *KERNEL_EVENTS, *PROXY_MESSAGES})
 """What is never part of a batch."""
@@ -60,3 +67,26 @@ class Batch(Sequence[Any]):
     def rest(self) -> list[Any]:
         """Return what the iteration has not reached."""
         return self._messages[self.position :]
+
+
+def handle_batch(cell: Cell, actor: Actor, first: Any) -> None:
+    """Have an actor handle `first` and what was told behind it and waits now."""
+    batch = Batch.take(first, cell.mailbox.user)
+    try:
+        cell.take_batch(actor, batch)
+    except actor.expected:
+        logger.debug("%s refused message %d of %d in a batch", cell.path, batch.position, len(batch), exc_info=True)
+        if batch.position:
+            _put_back(cell, batch)
+    except BaseException as error:  # noqa: BLE001 - whatever user code raises is this actor's crash, nobody else's
+        error.add_note(f"at message {batch.position} of {len(batch)} in a batch")
+        if cell.life.survives and batch.position:
+            _put_back(cell, batch)
+        else:  # what it crashed on may be among them
+            for message in batch.rest():
+                cell.bounce(message, "dead")
+        cell.crash(error, batch.latest, told=batch.position > 0)
+
+
+def _put_back(cell: Cell, batch: Batch) -> None:
+    cell.mailbox.user.extendleft(reversed(batch.rest()))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .messages import Down, ExitSignal, LinkSignal, MonitorSignal, Signal
+from .messages import Down, Exited, ExitSignal, LinkSignal, MonitorSignal, Signal
+from .reasons import KILLED, ExitReason, Kill, Normal
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from .reasons import ExitReason
     from .ref import Ref
 
 
@@ -51,7 +51,21 @@ class Bonds:
                 others.append(signal)
         return others
 
-    def breaks(self, signal: ExitSignal) -> bool:
+    def verdict(self, signal: ExitSignal, ref: Ref[Any], *, traps: bool) -> ExitReason | Exited | None:
+        """Return what an exit signal means to `ref`, whose bonds these are: the end, for a reason; a message; nothing.
+
+        traps: whether the actor traps exits. It is the reference manual's table (Erlang, "Receiving Exit Signals").
+        """
+        source, reason = signal.source, signal.reason
+        if signal.linked and not self._breaks(signal):
+            return None
+        if isinstance(reason, Kill) and not signal.linked:
+            return KILLED
+        if traps:
+            return Exited(source, reason)
+        return None if isinstance(reason, Normal) and source != ref else reason
+
+    def _breaks(self, signal: ExitSignal) -> bool:
         """Break the link by which an exit signal came; return whether it was still there."""
         there = signal.source in self.links
         if signal.source is not None:

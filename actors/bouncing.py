@@ -20,7 +20,7 @@ def bounce(cell: Cell, item: Any, why: str) -> None:
             item.completion.fail(died(cell) if why == "dead" else _full(cell, why))
         case StopSignal(_, done):
             if done is not None:
-                cell.promise_end(done)
+                cell.life.promise_end(done)
         case LinkSignal(peer, False):
             peer.signal(ExitSignal(cell.ref, NO_PROC, linked=True))
         case MonitorSignal(monitor, watcher, False):
@@ -33,7 +33,8 @@ def bounce(cell: Cell, item: Any, why: str) -> None:
 
 def died(cell: Cell) -> ActorDead:
     """Return the answer to an ask that a cell will not handle since it has ended."""
-    return ActorDead(f"{cell.path} ended before it answered: {cell.reason}", cell.reason)
+    reason = cell.life.reason
+    return ActorDead(f"{cell.path} ended before it answered: {reason}", reason)
 
 
 def _full(cell: Cell, why: str) -> MailboxFull:

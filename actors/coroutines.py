@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
-from .messages import Ask
 
 if TYPE_CHECKING:
     from .actor import Actor
     from .cell import Cell
 
-logger: logging.Logger = logging.getLogger("understudy.actors")
 
 Land = Callable[[Any, BaseException | None], None]
 """Takes what a coroutine returned, or what it raised."""
@@ -62,53 +58,6 @@ def follow(cell: Cell, outcome: Any, go_on: Callable[[Any], None], failed: Calla
         carry(cell, outcome, go_on, failed)
     else:
         go_on(outcome)
-
-
-def carry_out(cell: Cell, actor: Actor, coroutine: Any, item: Any) -> None:
-    """Have a handler's coroutine carried out; unless the actor is `reentrant`, it takes nothing meanwhile."""
-    errand = Errand(cell, actor, item)
-    carry(cell, coroutine, errand.go_on, errand.failed)
-
-
-class Errand:
-    """What a handler's coroutine is about: a message, and whoever asked."""
-
-    def __init__(self, cell: Cell, actor: Actor, item: Any) -> None:
-        self._cell = cell
-        self._actor = actor
-        self._ask: Ask | None = item if isinstance(item, Ask) else None
-        self._message = item if self._ask is None else self._ask.message
-        cell.busy = not actor.reentrant
-        if self._ask is not None:
-            cell.debts.promise(self._ask.completion)
-            if cell.busy:
-                cell.asking = self._ask  # so that it can be handed on
-
-    def go_on(self, reply: Any) -> None:
-        """Answer whoever asked."""
-        ask = self._asker()
-        if ask is not None:
-            self._cell.reply(ask.completion, reply)
-
-    def failed(self, error: BaseException) -> None:
-        """Deal with an error as with any handler's."""
-        ask = self._asker()
-        if ask is not None:
-            self._cell.debts.forget(ask.completion)  # it gets this error, and not the end's
-        if not isinstance(error, self._actor.expected):
-            self._cell.again = (self._message,) if self._ask is None else ()
-            self._cell.crash(error, self._message)
-        elif ask is None:
-            logger.debug("%s refused %r", self._cell.path, self._message, exc_info=error)
-        if ask is not None:
-            ask.completion.fail(error)
-
-    def _asker(self) -> Ask | None:
-        """Return the ask that is still to be answered here."""
-        if self._actor.reentrant:
-            return self._ask
-        ask, self._cell.asking = self._cell.asking, None
-        return ask
 
 
 def carry(cell: Cell, coroutine: Any, go_on: Callable[[Any], None], failed: Callable[[BaseException], None]) -> None:

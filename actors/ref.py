@@ -82,7 +82,7 @@ class Ref(pykka.ActorRef[A_co]):  # type: ignore[type-var]  # pyright: ignore[re
     @property
     def reason(self) -> ExitReason | None:
         """Why it ended, or None while it lives."""
-        return None if self._cell.alive else self._cell.reason
+        return None if self._cell.alive else self._cell.life.reason
 
     def is_alive(self) -> bool:
         """Tell whether this incarnation has not ended; it may end right after."""
@@ -153,7 +153,7 @@ class Ref(pykka.ActorRef[A_co]):  # type: ignore[type-var]  # pyright: ignore[re
 
     def kill(self) -> None:
         """End it now; none of its code runs after this, but a handler that is running is only abandoned."""
-        self._cell.kill()
+        self._cell.life.kill()
 
     # -- for the kernel --------------------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ class System:
         """End every actor as kill -9 ends a process: no code of theirs runs, nobody is told. For simulations."""
         self._stopped = "vanished"
         for cell in list(self._cells.values()):
-            cell.vanish()
+            cell.life.vanish()
         self._cells.clear()
         self._by_path.clear()
 
@@ -210,7 +210,8 @@ class System:
         """
         label = f"${next(self._names)}" if name is None else checked_name(name)
         if not parent.alive:
-            raise ActorDead(f"{parent.path} has ended ({parent.reason}): it has no more children", parent.reason)
+            reason = parent.life.reason
+            raise ActorDead(f"{parent.path} has ended ({reason}): it has no more children", reason)
         cell = self._launch(parent, f"{parent.path}/{label}", actor_class, arguments, in_place)
         parent.children[cell.ref] = None
         if not parent.alive:
@@ -244,8 +245,8 @@ class System:
         """Be dead in a forked child, which has none of the host's threads."""
         self._stopped = "was made before this process was forked"
         for cell in self._cells.values():
-            cell.abandon(FORKED)
-            cell.gone = True
+            cell.life.abandon(FORKED)
+            cell.life.gone = True
         self._empty.resolve(None)
 
     def kill_the_rest(self, timeout: float | None) -> None:
@@ -255,7 +256,7 @@ class System:
         paths = ", ".join(cell.path or "/" for cell in left)
         logger.error("the system %r did not stop within %s s; killed: %s", self.name, timeout, paths)
         for cell in left:
-            cell.kill()
+            cell.life.kill()
 
     def _launch(
         self,

@@ -136,7 +136,7 @@ def _view(system: System, cell: Cell, waiting_for: float) -> ActorView:
         cell.path,
         cell.uid,
         f"{cell.actor_class.__module__}.{cell.actor_class.__qualname__}",
-        cell.status.value,
+        cell.life.status.value,
         working,
         _stack(cell) if working else None,
         len(cell.mailbox),

@@ -45,7 +45,7 @@ class ChildTimer(Timer):
 
 
 class Surroundings:
-    """In place of a cell, and of its dispatcher."""
+    """In place of a cell, of its dispatcher and of its life cycle."""
 
     lives = 0
     alive = True
@@ -57,6 +57,7 @@ class Surroundings:
         self.bonds: Bonds = Bonds()
         self.system: Place = Place(line, setup.system)
         self.dispatcher: Surroundings = self
+        self.life: Surroundings = self
         self.asking: object = None
         self.stop: ExitReason | None = None
         self._line = line
@@ -85,7 +86,7 @@ class Surroundings:
         """Finish a start that was deferred."""
         self._line.call("started", info)
 
-    def start_failed(self, reason: ExitReason) -> None:
+    def fail(self, reason: ExitReason) -> None:
         """Give up a start that was deferred."""
         self._line.call("start_failed", reason)
 

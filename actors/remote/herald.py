@@ -127,7 +127,7 @@ class Herald(Actor):
     def on_stop(self) -> Deferred | None:
         """Say goodbye, so that nobody has to find out; not where this herald alone is to be replaced."""
         parent = self._cell.parent
-        if parent is None or parent.status is not Status.STOPPING:
+        if parent is None or parent.life.status is not Status.STOPPING:
             return None
         said = self._remoting.bus.post([self._parcel(Goodbye(self._remoting.node, self._remoting.booted))])
         said.pipe_to(self.ref, lambda _: GoodbyeSent(), lambda _: GoodbyeSent())

@@ -77,7 +77,7 @@ class Crash(ActorFault):
         self._strike(chaos, cell, "crash after")
 
     def _strike(self, chaos: Chaos, cell: Cell, label: str) -> None:
-        if cell.status is Status.RUNNING and self.means(cell) and chaos.hits(self, label):
+        if cell.life.status is Status.RUNNING and self.means(cell) and chaos.hits(self, label):
             cell.crash(SimulatedCrash(f"{cell.path} crashes by chance"))
 
 
@@ -87,8 +87,8 @@ class Killing(ActorFault):
 
     def before_turn(self, chaos: Chaos, cell: Cell) -> bool:
         """See `Fault`."""
-        if cell.status is Status.RUNNING and self.means(cell) and chaos.hits(self, "kill"):
-            cell.kill()
+        if cell.life.status is Status.RUNNING and self.means(cell) and chaos.hits(self, "kill"):
+            cell.life.kill()
         return True
 
 
@@ -98,8 +98,8 @@ class StartFailure(ActorFault):
 
     def before_turn(self, chaos: Chaos, cell: Cell) -> bool:
         """See `Fault`."""
-        if cell.status is Status.NEW and self.means(cell) and chaos.hits(self, "start failure"):
-            cell.start_failed(Error.of(SimulatedCrash(f"{cell.path} does not start, by chance")))
+        if cell.life.status is Status.NEW and self.means(cell) and chaos.hits(self, "start failure"):
+            cell.life.fail(Error.of(SimulatedCrash(f"{cell.path} does not start, by chance")))
         return True
 
 

@@ -243,7 +243,7 @@ class EveryEndTold(Invariant):
             for peer in (*cell.bonds.watching.values(), *cell.bonds.links):
                 there: Any = cell_of(peer)
                 if isinstance(there, WatchedCell) and not there.alive and not there.vanished:
-                    return f"{cell.ref} was not told of the end of {peer}: {there.reason}"
+                    return f"{cell.ref} was not told of the end of {peer}: {there.life.reason}"
         return None
 
 
@@ -280,4 +280,4 @@ def is_rooted(cell: Cell) -> bool:
 def is_told_to_stop(cell: Cell) -> bool:
     """Whether it is stopping, or has the order in its mailbox."""
     signals: deque[Any] = cell.mailbox.signals
-    return cell.status is Status.STOPPING or any(isinstance(signal, StopSignal) for signal in signals)
+    return cell.life.status is Status.STOPPING or any(isinstance(signal, StopSignal) for signal in signals)

@@ -160,15 +160,15 @@ class Simulation:
 
 def unrest_of(cell: WatchedCell) -> Iterable[str]:
     """Yield what is left to do for an actor."""
-    if cell.status is not Status.RUNNING:
-        yield f"is {cell.status.value}"
+    if cell.life.status is not Status.RUNNING:
+        yield f"is {cell.life.status.value}"
     if cell.busy:
         yield "awaits something"
     if cell.mailbox.signals or cell.mailbox.user:
         yield f"has {len(cell.mailbox.signals) + len(cell.mailbox.user)} messages waiting"
     if cell.owes:
         yield f"owes {cell.owes} answers"
-    if cell.status is Status.RUNNING and isinstance(cell.actor, Supervisor):
+    if cell.life.status is Status.RUNNING and isinstance(cell.actor, Supervisor):
         restarting = [child.id for child in cell.actor.which_children(WhichChildren()) if child.restarting]
         if restarting:
             yield f"is about to restart {', '.join(map(repr, restarting))}"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..cell import Cell
 from ..events import ActorStopped, ChildRestarted
-from ..life import Status
 from ..messages import Signal, StopSignal
 from ..system import System
 from ..timers import Timer
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 class WatchedCell(Cell):
     """A cell that counts: messages `sent` to it are `handled`, `bounced`, on their way in (`coming`), or waiting."""
 
-    __slots__ = ("bounced", "coming", "handled", "ordered", "scene", "sent", "vanished")
+    __slots__ = ("bounced", "coming", "handled", "ordered", "scene", "sent")
 
     def __init__(
         self,
@@ -40,11 +39,15 @@ class WatchedCell(Cell):
         self.handled: int = 0
         self.bounced: int = 0
         self.coming: int = 0
-        self.vanished: bool = False
         self.ordered: bool = False
         """Whether somebody has told it to stop."""
         self.scene: Scene = cast("WatchedSystem", system).scene
         super().__init__(system, dispatcher, parent, path, actor_class, arguments, in_place)
+
+    @property
+    def vanished(self) -> bool:
+        """Whether it is gone as with a killed process, so that what was in its mailbox is, too."""
+        return self.mailbox.lost
 
     @property
     def owes(self) -> int:
@@ -88,15 +91,10 @@ class WatchedCell(Cell):
             self.bounced += 1
         super().bounce(item, why)
 
-    def vanish(self) -> None:
-        """See `Cell.vanish`."""
-        self.vanished = True
-        super().vanish()
-
-    def _start(self, again: bool) -> None:
-        if again and self.status is Status.SUSPENDED:
-            self.handled -= len(self.again)  # what it crashed on goes back into the mailbox
-        super()._start(again)
+    def retry(self, messages: tuple[Any, ...]) -> None:
+        """See `Cell.retry`."""
+        self.handled -= len(messages)
+        super().retry(messages)
 
     def _handle(self, item: Any) -> None:
         if self.alive and self.actor is not None:
@@ -104,10 +102,11 @@ class WatchedCell(Cell):
             self.scene.handles(self, item)
         super()._handle(item)
 
-    def _take_batch(self, actor: Actor, batch: Batch) -> None:
+    def take_batch(self, actor: Actor, batch: Batch) -> None:
+        """See `Cell.take_batch`."""
         self.handled += len(batch) - 1  # the first was counted
         try:
-            super()._take_batch(actor, batch)
+            super().take_batch(actor, batch)
         except actor.expected:
             if batch.position:
                 self.handled -= len(batch) - batch.position

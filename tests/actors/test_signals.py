@@ -82,7 +82,9 @@ def test_an_end_is_an_exit_signal_for_those_who_are_linked(
     sender, receiver = pair(stage, journal, Watcher if traps else Child)
     stage.ask(receiver, Run(lambda actor: actor.link(sender)))
     end = Killed() if reason == Kill() else reason
-    stage.ask(sender, Run(lambda actor: actor._cell.end(Kill()) if reason == Kill() else actor.exit(actor.ref, end)))
+    stage.ask(
+        sender, Run(lambda actor: actor._cell.life.end(Kill()) if reason == Kill() else actor.exit(actor.ref, end))
+    )
     seen = Kill() if reason == Kill() else end
     if traps:
         journal.has(("exited", sender, seen))
