@@ -9,8 +9,10 @@ from redis import exceptions
 from .. import codecs
 from ..lane import now, readable, unix_time
 from ..message import Head, Publication, decode_head, encode_head
+from ..redis_broker.address import Address
 from ..redis_broker.envelope import opened, sealed
-from ..redis_pair import REPLY_TIMEOUT, RedisPair, redis_pool
+from ..redis_broker.options import RedisOptions
+from ..redis_pair import REPLY_TIMEOUT, RedisPair
 from .options import RpcOptions
 from .replies import Reply
 
@@ -19,11 +21,22 @@ _WAIT_SECONDS = 10
 _AT_ONCE = 500
 
 
+def address_of(url: str, options: RpcOptions) -> Address:
+    """Return where the replies go; raises `TransportError` where the URL or the options make no sense."""
+    said = RedisOptions(
+        connect_timeout=options.connect_timeout,
+        ssl=options.ssl,
+        master_name=options.master_name,
+        sentinel_kwargs=options.sentinel_kwargs,
+    )
+    return Address(url, said)
+
+
 class RedisReplies(RedisPair):
     """Replies over two connections, one for commands and one that waits."""
 
-    def __init__(self, url: str, options: RpcOptions) -> None:
-        super().__init__(url, redis_pool(url, options.connect_timeout, options.ssl))
+    def __init__(self, address: Address, options: RpcOptions) -> None:
+        super().__init__(address.url, address.pool(REPLY_TIMEOUT))
         self._options = options
         self._asked = 0.0
         self._key = ""

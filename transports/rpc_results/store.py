@@ -20,7 +20,7 @@ from .options import RpcOptions
 from .replies import Replies, Reply
 
 _AMQP = frozenset({"amqp", "amqps", "pyamqp", "pyamqps"})
-_REDIS = frozenset({"redis", "rediss", "redis+socket"})
+_REDIS = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
 
 
 class RpcResults(CountsNothing, ResultSession[Replies]):
@@ -151,11 +151,13 @@ def _link_of(broker: str, options: RpcOptions) -> Callable[[], Replies]:
 
         return lambda: AmqpReplies(broker, options)
     if scheme in _REDIS:
-        from .redis_replies import RedisReplies  # redis-py is an extra
+        from .redis_replies import RedisReplies, address_of  # redis-py is an extra
 
-        return lambda: RedisReplies(broker, options)
+        address = address_of(broker, options)
+        return lambda: RedisReplies(address, options)
     raise UnsupportedByTransport(
-        f"rpc:// sends results by the broker, and {scheme}:// cannot: it takes amqp:// or redis://, or another backend"
+        f"rpc:// sends results by the broker, and {scheme}:// cannot: it takes amqp://, redis:// or sentinel://, or "
+        "another backend"
     )
 
 

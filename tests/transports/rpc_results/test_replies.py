@@ -233,5 +233,5 @@ def test_there_are_no_groups_and_no_chords(redis_url: str) -> None:
 
 
 def test_a_broker_that_carries_no_replies_is_an_error_at_once() -> None:
-    with pytest.raises(UnsupportedByTransport, match="it takes amqp:// or redis://"):
+    with pytest.raises(UnsupportedByTransport, match="it takes amqp://, redis:// or sentinel://"):
         RpcResults("sqlite:///somewhere.db")
