@@ -68,12 +68,13 @@ def hub(request: pytest.FixtureRequest, url: str) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def peer(program: StartProgram, url: str) -> Peer:
-    """Return a function that starts another node, in a process of its own."""
+def peer(program: StartProgram, url: str, hub: Hub) -> Peer:
+    """Return a function that starts another node, in a process of its own, and waits until the hub has heard of it."""
 
     def start(name: str = "peer") -> Program:
         started = program(["-m", "tests.transports.bus.peer", url, name, str(INTERVAL)])
-        started.wait_for_output("ready")
+        started.wait_for_output("ready")  # it hears itself, which is not yet to be heard by others
+        hub.remoting.wait_for(name, PATIENCE)
         return started
 
     return start
@@ -227,6 +228,7 @@ def test_a_redis_that_dies_is_nobodys_death(own_redis: RedisServer, program: Sta
     try:
         other = program(["-m", "tests.transports.bus.peer", own_redis.url, "peer", str(CALM)])
         other.wait_for_output("ready")
+        hub.remoting.wait_for("peer", PATIENCE)
         counter = hub.counter()
         assert counter.ask(Add(), timeout=PATIENCE) == 1
         herald = hub.system.get("/remoting/herald")._actor_weakref()
