@@ -11,7 +11,7 @@ import msgspec
 from ...actors.completion import Completion, Waiter
 from ...actors.errors import Timeout
 from . import requests
-from .core.broker import Answer
+from .core.owners import Answer
 from .frames import Content, decode_answers, frame, make_error
 from .requests import AnyRequest, Publish, Request, Settle, Wait
 

@@ -6,7 +6,8 @@ import contextlib
 import time
 from collections.abc import Sequence
 
-from .core.broker import Answer, Broker
+from .core.broker import Broker
+from .core.owners import Answer
 from .core.policy import Policy
 from .mail import MAIL
 from .platform import FileLock

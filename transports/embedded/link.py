@@ -18,8 +18,7 @@ from ..errors import BrokerUnavailable, TransportError
 from ..forking import around_forks, in_forked_child
 from .calls import Call, Calls
 from .channel import Claims
-from .core.broker import Answer
-from .core.owners import split_owner
+from .core.owners import Answer, split_owner
 from .core.policy import Policy
 from .dialing import Wire, WriterSilent, dial
 from .direct import DirectSession, fingerprint

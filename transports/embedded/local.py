@@ -12,7 +12,8 @@ from ...actors.completion import Completion
 from ..errors import BrokerUnavailable
 from ..forking import in_forked_child
 from .channel import Claims
-from .core.broker import Answer, Broker
+from .core.broker import Broker
+from .core.owners import Answer
 from .core.policy import Policy
 from .core.storage import Storage
 from .requests import AnyRequest, Close

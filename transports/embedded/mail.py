@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .core.broker import Answer
+from .core.owners import Answer
 from .requests import AnyRequest, Collect, Drop, Post
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from ...actors.errors import UnderstudyError
 from ..errors import LeaseLost, StoreCorrupt, StoreUnusable, TransportError
-from .core.broker import Answer, Broker
-from .core.owners import split_owner
+from .core.broker import Broker
+from .core.owners import Answer, split_owner
 from .core.storage import Storage
 from .frames import Held
 from .mail import MAIL, MailDesk

@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from tests.transports.conformance.messages import publication
-from understudy.transports.embedded.core.broker import Answer, Broker
+from understudy.transports.embedded.core.broker import Broker
+from understudy.transports.embedded.core.owners import Answer
 from understudy.transports.embedded.core.policy import Policy
 from understudy.transports.embedded.core.records import Claimed
 from understudy.transports.embedded.core.storage import Storage

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.transports.conformance.messages import publication, success, task_id
-from understudy.transports.embedded.core.broker import Answer, Broker
+from understudy.transports.embedded.core.broker import Broker
 from understudy.transports.embedded.core.memory import MemoryStorage
+from understudy.transports.embedded.core.owners import Answer
 from understudy.transports.embedded.core.policy import Policy
 from understudy.transports.embedded.core.records import Claimed
 from understudy.transports.embedded.frames import Held

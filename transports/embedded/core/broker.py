@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -12,7 +11,8 @@ from ...errors import LeaseLost, TransportError
 from ...message import Outcome, Publication, Verdict
 from .chords import ChordBoard
 from .dead import Morgue
-from .owners import Owner, Tenant, Tenants, Token, Waiting, split_owner
+from .fetches import Fetches
+from .owners import Answer, Owner, Tenant, Tenants, Token, split_owner
 from .place import sequence_of
 from .policy import Policy
 from .queues import Queues
@@ -25,15 +25,6 @@ _TAGS = 40
 """Bits of a tag that count claims; those above are the incarnation, so that no tag comes twice."""
 _SWEEP_SECONDS = 10.0
 _SWEEP_ROWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What somebody who waited is to be told."""
-
-    token: Token
-    value: object = None
-    error: Exception | None = None
 
 
 class Broker:
@@ -50,14 +41,13 @@ class Broker:
         self.dead: Morgue = Morgue(storage, self.queues, policy)
         self._tenants = Tenants(policy.lease)
         self._owners: dict[str, Owner] = {}
-        self._hungry: dict[str, Owner] = {}
+        self._fetches = Fetches(self._claim)
         self._suspect_before = 0
         self._sweep_at = 0.0
         self._answers: list[Answer] = []
         self._settled: list[tuple[Owner, int, Message]] = []
         self._voided: list[Message] = []
         self._opened: list[Owner] = []
-        self._fetching: list[Owner] = []
         self.now: float = 0.0
         self.mono: float = 0.0
         storage.commit()
@@ -93,8 +83,8 @@ class Broker:
         late = Timeout("the task was not ready in time")
         self._answers += [Answer(token, payload) for token, payload in self.results.arrived(self.now)]
         self._answers += [Answer(token, error=late) for token in self.results.timed_out(self.mono)]
-        if self._hungry:
-            self._serve()
+        if not self._tenants.awaited:
+            self._answers += self._fetches.serve()
         answers, self._answers = self._answers, []
         return answers
 
@@ -103,8 +93,7 @@ class Broker:
         self._storage.rollback()
         for owner in self._opened:
             self._forsake(owner)
-        for owner in self._fetching:
-            self._stop_serving(owner)
+        self._fetches.rollback()
         self.queues.rollback()
         for owner, tag, message in self._settled:
             if self._owners.get(owner.name) is owner:
@@ -219,7 +208,7 @@ class Broker:
         """Stop serving a node whose connection broke; what it holds stays with it until its lease ends."""
         tenant = self._tenants.find(boot)
         for owner in tenant.owners.values() if tenant else ():
-            self._stop_serving(owner)
+            self._fetches.stop(owner)
 
     def bury_node(self, boot: str) -> None:
         """Give back at once what a dead node held."""
@@ -258,9 +247,7 @@ class Broker:
         if owner.waiting is not None:
             raise TransportError(f"{name} has a fetch under way: one at a time")
         self._tenants.renew(owner.tenant, self.mono)
-        owner.waiting = Waiting(token, credit)
-        self._hungry[name] = owner
-        self._fetching.append(owner)
+        self._fetches.begin(owner, token, credit)
 
     def settle(self, name: str, outcomes: Sequence[Outcome]) -> list[bool]:
         """Carry out outcomes in order; False for each whose tag the owner does not hold."""
@@ -309,36 +296,6 @@ class Broker:
             again = replace(message, losses=message.losses + (verdict is Verdict.LOST), returned=True)
             self.queues.give_back(again, self.now + outcome.delay if outcome.delay > 0 else None)
 
-    def _stop_serving(self, owner: Owner) -> None:
-        owner.waiting = None
-        self._hungry.pop(owner.name, None)
-
-    def _serve(self) -> None:
-        """Hand out messages; those who wait for the same queue share what is there."""
-        if self._tenants.awaited:
-            return
-        for owner in list(self._hungry.values()):
-            waiting = owner.waiting
-            deliveries = self._take(owner, waiting.credit) if waiting is not None else []
-            if waiting is not None and deliveries:
-                self._stop_serving(owner)
-                self._answers.append(Answer(waiting.token, deliveries))
-
-    def _take(self, owner: Owner, credit: int) -> list[Claimed]:
-        deliveries: list[Claimed] = []
-        for queue in owner.queues[owner.turn :] + owner.queues[: owner.turn]:
-            if len(deliveries) == credit:
-                break
-            if queue.look():
-                share = self._share(queue, credit - len(deliveries))
-                deliveries += [self._claim(owner, queue, message) for message in queue.take(share)]
-        owner.turn = (owner.turn + 1) % len(owner.queues)
-        return deliveries
-
-    def _share(self, queue: Ready, credit: int) -> int:
-        rivals = sum(queue in owner.queues for owner in self._hungry.values())
-        return credit if rivals == 1 else min(credit, -(-len(queue) // rivals))
-
     def _claim(self, owner: Owner, queue: Ready, message: Message) -> Claimed:
         self._tag += 1
         owner.held[self._tag] = message
@@ -365,7 +322,7 @@ class Broker:
                 owner.held[tags[message.place]] = message
 
     def _reconcile(self, owner: Owner, known: set[int]) -> None:
-        self._stop_serving(owner)
+        self._fetches.stop(owner)
         for tag in [tag for tag in owner.held if tag not in known]:
             self._return(owner.held.pop(tag), deaths=0)
 
@@ -398,7 +355,7 @@ class Broker:
 
     def _drop(self, owner: Owner) -> None:
         self._owners.pop(owner.name, None)
-        self._hungry.pop(owner.name, None)
+        self._fetches.stop(owner)
         tenant = owner.tenant
         tenant.owners.pop(owner.name, None)
         if not tenant.owners:
@@ -419,7 +376,8 @@ class Broker:
         self._sweep_at = self.now if more else self.now + _SWEEP_SECONDS
 
     def _forget_round(self) -> None:
-        self._settled, self._voided, self._opened, self._fetching = [], [], [], []
+        self._settled, self._voided, self._opened = [], [], []
+        self._fetches.commit()
 
 
 def _is_superseded(tenant: Tenant, epoch: int, queues: Sequence[str]) -> bool:

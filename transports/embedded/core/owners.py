@@ -22,6 +22,15 @@ def split_owner(owner: str) -> tuple[str, int]:
     return boot, int(epoch)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody who waited is to be told."""
+
+    token: Token
+    value: object = None
+    error: Exception | None = None
+
+
 @dataclass(slots=True)
 class Waiting:
     """A fetch that has to be answered: by up to `credit` messages."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from ..core.broker import Answer
+from ..core.owners import Answer
 from ..frames import describe_error, frame
 from ..service import Client
 from ..stream import Stream

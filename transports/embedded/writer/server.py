@@ -16,7 +16,8 @@ from functools import partial
 from ....actors.hosts.linger import Linger
 from ...errors import TransportError
 from ...message import UNREADABLE
-from ..core.broker import Answer, Broker
+from ..core.broker import Broker
+from ..core.owners import Answer
 from ..frames import Content, Welcome, agree, decode_hello, decode_requests, describe_error, frame
 from ..platform import peer_of
 from ..service import Asked, Service
