@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .reasons import Error, ExitReason, FailedStart, Kill, Killed, NoConnection, NoProc, Normal, Shutdown
     from .ref import Ref
     from .routing.demand import DemandRouter
-    from .routing.errors import ManyAnswers, NoRoutee
+    from .routing.errors import BadChoice, ManyAnswers, NoRoutee
     from .routing.gathering import gather
     from .routing.group import GroupRouter
     from .routing.keys import partition_of
@@ -105,6 +105,7 @@ __all__ = [
     "AsyncioHost",
     "AutoShutdown",
     "Backoff",
+    "BadChoice",
     "BadIntensity",
     "BadSpec",
     "Batch",
@@ -226,6 +227,7 @@ _HOMES = {
     "AsyncioHost": "hosts.asyncio",
     "AutoShutdown": "supervision.spec",
     "Backoff": "supervision.spec",
+    "BadChoice": "routing.errors",
     "BadIntensity": "supervision.errors",
     "BadSpec": "supervision.errors",
     "Batch": "batch",

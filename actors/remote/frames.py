@@ -113,6 +113,13 @@ class ExitActor(Frame):
     reason: Reason
 
 
+class CountWaiting(Frame):
+    """Say how many messages wait in an actor's mailbox; answered with that, 0 where nobody holds the path."""
+
+    path: str
+    uid: int
+
+
 class SpawnActor(Frame):
     """Start an actor of a class that the node offers, by its name; answered with its ref."""
 
@@ -135,6 +142,7 @@ AnyFrame = (
     | Watches
     | StopActor
     | ExitActor
+    | CountWaiting
     | SpawnActor
 )
 

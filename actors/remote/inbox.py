@@ -20,6 +20,7 @@ from .errors import BadAddress, MalformedEnvelope, NotDecodable, NotEncodable, R
 from .frames import (
     AnyFrame,
     Beat,
+    CountWaiting,
     Digest,
     Ended,
     ExitActor,
@@ -46,7 +47,7 @@ from .messages import (
     Subscribe,
     Unsubscribe,
 )
-from .requests import exit_actor, spawn_actor, stop_actor
+from .requests import count_waiting, exit_actor, spawn_actor, stop_actor
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -238,6 +239,8 @@ class Inbox(Actor):
                 exit_actor(self._remoting, frame)
             case StopActor():
                 stop_actor(self._remoting, frame).add_done_callback(partial(self._answer, envelope))
+            case CountWaiting():
+                count_waiting(self._remoting, frame).add_done_callback(partial(self._answer, envelope))
             case SpawnActor():
                 spawn_actor(self._remoting, frame).add_done_callback(partial(self._answer, envelope))
 

@@ -14,7 +14,7 @@ from .address import Address, Scheme
 from .codec import resolving
 from .envelope import Kind, Lane
 from .errors import NotJoined, UnsupportedAddress
-from .frames import ExitActor, StopActor, write_reason
+from .frames import CountWaiting, ExitActor, StopActor, write_reason
 from .messages import Demonitor, Letter, Monitor
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class RemoteRef(Ref[A_co]):
 
         Raises `NotEncodable` and `MessageTooLarge`.
         """
-        if self._is_here():
+        if self.is_here():
             local = self._local()
             if local is None:
                 self._bound().system.dead_letter(DeadLetter(self, message, "dead"))
@@ -97,8 +97,18 @@ class RemoteRef(Ref[A_co]):
 
     @property
     def waiting(self) -> int:
-        """Nothing that is known here."""
-        return 0
+        """How many messages wait for it on this node; on another that takes a question, see `count_waiting`."""
+        local = self._local() if self.is_here() else None
+        return 0 if local is None else local.waiting
+
+    def count_waiting(self) -> Completion[int]:
+        """Promise how many messages wait in its mailbox once what was sent there before this has arrived.
+
+        It fails as an ask does; where nobody holds the path, nothing waits.
+        """
+        remoting = self._bound()
+        frame = CountWaiting(self.path, self.uid)
+        return remoting.request(self._node(), frame, int, remoting.options.patience, lane=Lane.USER)
 
     def put(self, item: Any) -> None:
         """Send on what another actor was sent; whoever asked gets the answer."""
@@ -113,7 +123,7 @@ class RemoteRef(Ref[A_co]):
 
     def signal(self, signal: Signal) -> None:
         """Send a signal: monitors, exits and stops reach other nodes, links do not (`UnsupportedAddress`)."""
-        local = self._local() if self._is_here() else None
+        local = self._local() if self.is_here() else None
         if local is not None:
             local.signal(signal)
             return
@@ -137,7 +147,7 @@ class RemoteRef(Ref[A_co]):
 
     def _put_ask(self, message: Message[A_co, R], timeout: float | None) -> Completion[R]:
         remoting = self._bound()
-        if self._is_here():
+        if self.is_here():
             local = self._local()
             gone = ActorDead(f"nobody holds {self.path} on this node", NO_PROC)
             return Completion.failed(gone) if local is None else local.ask(message, block=False)
@@ -146,7 +156,7 @@ class RemoteRef(Ref[A_co]):
         return remoting.enquire(self._letter(Kind.ASK, message, patience), reply, patience)
 
     def _put_stop(self, reason: ExitReason) -> Completion[bool]:
-        if self._is_here():
+        if self.is_here():
             local = self._local()
             return Completion.of(False) if local is None else local.stop(block=False, reason=reason)
         frame = StopActor(self.path, self.uid, write_reason(reason))
@@ -177,8 +187,8 @@ class RemoteRef(Ref[A_co]):
             if switchboard is not None:
                 switchboard.tell(Demonitor(monitor))
             return
-        if switchboard is None or self._is_here():
-            reason = NO_PROC if self._is_here() else NoConnection()
+        if switchboard is None or self.is_here():
+            reason = NO_PROC if self.is_here() else NoConnection()
             watcher.tell_past_bound(Down(monitor, self, reason))
             return
 
@@ -189,7 +199,7 @@ class RemoteRef(Ref[A_co]):
         switchboard.ask(Monitor(monitor, watcher, self), block=False).add_done_callback(unless_it_ended)
 
     def _say(self, frame: ExitActor | StopActor) -> None:
-        if not self._is_here():
+        if not self.is_here():
             self._bound().say(self._node(), frame)
 
     def _node(self) -> str:
@@ -202,7 +212,8 @@ class RemoteRef(Ref[A_co]):
             raise NotJoined(f"{self._address} is bound to no node: call resolve() of a system that has joined with it")
         return self._remoting
 
-    def _is_here(self) -> bool:
+    def is_here(self) -> bool:
+        """Tell whether it is an actor of this node."""
         return self._address.scheme is not Scheme.TOPIC and self._bound().is_me(self._address.node)
 
     def _local(self) -> Ref[Any] | None:

@@ -289,14 +289,16 @@ class Remoting:
         promised.add_done_callback(lambda done: _pass_on(done, answer, letter))
         return answer
 
-    def request(self, node: str, frame: Frame, reply: Any, timeout: float | None) -> Completion[Any]:
-        """Have another node do something, and answer."""
+    def request(
+        self, node: str, frame: Frame, reply: Any, timeout: float | None, lane: Lane = Lane.SYSTEM
+    ) -> Completion[Any]:
+        """Have another node do something, and answer. lane: by which it is sent; each has its own order."""
         patience = self.options.ask_timeout if timeout is None else timeout
         letter = Letter(
             node,
             node,
             Kind.SYSTEM,
-            Lane.SYSTEM,
+            lane,
             encode_frame(frame),
             id=self.next_id(),
             deadline=self.system.clock.time() + patience,

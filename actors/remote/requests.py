@@ -1,4 +1,4 @@
-"""What another node may have done to this one's actors: stop one, send one an exit signal, start one."""
+"""What another node may have done to this one's actors: stop, kill or start one, count its mail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..supervision.errors import BadSpec
 from ..supervision.messages import StartChild
 from ..supervision.spec import ChildSpec
 from .errors import NotDecodable
-from .frames import ExitActor, SpawnActor, StopActor, read_reason
+from .frames import CountWaiting, ExitActor, SpawnActor, StopActor, read_reason
 
 if TYPE_CHECKING:
     from .remoting import Remoting
@@ -29,6 +29,12 @@ def exit_actor(remoting: Remoting, frame: ExitActor) -> None:
     ref = remoting.local(frame.path, frame.uid)
     if ref is not None:
         ref.signal(ExitSignal(None, read_reason(frame.reason)))
+
+
+def count_waiting(remoting: Remoting, frame: CountWaiting) -> Completion[int]:
+    """Count what waits in an actor's mailbox."""
+    ref = remoting.local(frame.path, frame.uid)
+    return Completion.of(0 if ref is None else ref.waiting)
 
 
 def spawn_actor(remoting: Remoting, frame: SpawnActor) -> Completion[Any]:

@@ -150,7 +150,7 @@ class Switchboard(Actor):
     def refused(self, message: Refused) -> None:
         """Tell whoever sent it, or make it a dead letter."""
         letter, error = message.letter, message.error
-        if letter.kind is Kind.SYSTEM and error is None and message.receipt is Receipt.NO_MAILBOX:
+        if letter.lane is Lane.SYSTEM and error is None and message.receipt is Receipt.NO_MAILBOX:
             if letter.node in self._remoting.directory.present and not letter.id:
                 return  # it is about to collect again: the digests set right what it has missed
             self._end_watches_on(letter.node, NO_CONNECTION)  # nobody is there who could tell of them

@@ -26,7 +26,7 @@ def wire(name: str | C) -> Callable[[C], C] | C:
     """
     if isinstance(name, type):
         return _marked(name, name.__name__)
-    if not name or name.startswith("$"):
+    if not isinstance(name, str) or not name or name.startswith("$"):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"a message travels by a name that does not begin with $, not {name!r}")
     return lambda marked: _marked(marked, name)
 

@@ -11,3 +11,7 @@ class NoRoutee(UnderstudyError):
 
 class ManyAnswers(UnderstudyError):
     """An ask would go to several actors: ask the router `AskAll(message)` for the answers of all of them."""
+
+
+class BadChoice(UnderstudyError):
+    """The routing raised, or chose somebody who does not exist."""

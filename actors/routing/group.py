@@ -10,7 +10,7 @@ from ..ref import Ref
 from ..remote.address import Address, Scheme
 from ..remote.errors import RemotingError, UnsupportedAddress
 from ..supervision.errors import BadSpec
-from .errors import ManyAnswers, NoRoutee
+from .errors import BadChoice, ManyAnswers, NoRoutee
 from .handing_on import HandsOn
 from .strategies import Routing
 
@@ -19,13 +19,13 @@ class GroupRouter(HandsOn):
     """Hands each message on to one of `routees`, or to several, as `routing` chooses.
 
     routees: paths of this system ("/shop/till"), refs, or addresses on other nodes. A path or a `name://` is whoever
-    holds it when a message comes. Those who are known to be gone are not chosen; how many messages wait for an actor of
-    another node is not known, and counts as 0. Otherwise as a `Router`, but for the supervision. Raises `BadSpec`,
-    `BadAddress` and `UnsupportedAddress`.
+    holds it when a message comes. Those who are known to be gone are not chosen. Otherwise as a `Router`, but for the
+    supervision. Raises `BadSpec`, `BadAddress` and `UnsupportedAddress`.
     """
 
     expected: ClassVar[tuple[type[BaseException], ...]] = (
         NoRoutee,
+        BadChoice,
         ManyAnswers,
         MailboxFull,
         WouldBlock,
@@ -35,9 +35,7 @@ class GroupRouter(HandsOn):
     def __init__(self, routees: Iterable[str | Address | Ref[Any]], routing: Routing | None = None) -> None:
         super().__init__()
         self.route_by(routing)
-        self._routees = [checked(each) for each in routees]
-        if not self._routees:
-            raise BadSpec("a group has at least one routee: paths, refs or addresses")
+        self._routees = checked_routees(routees)
 
     def at_work(self) -> list[tuple[Any, Ref[Any]]]:
         """Return the names and refs of those who are there, as far as that is known."""
@@ -48,6 +46,16 @@ class GroupRouter(HandsOn):
         if isinstance(routee, str):
             return self.system.find(routee)
         return self.system.resolve(routee) if isinstance(routee, Address) else routee
+
+
+def checked_routees(routees: Iterable[str | Address | Ref[Any]]) -> list[str | Address | Ref[Any]]:
+    """Return a group's routees; raises as `checked` does, and for none at all."""
+    if isinstance(routees, str | Address | Ref):
+        raise BadSpec(f"a group is a list of paths, refs or addresses, not {routees!r} alone")
+    group = [checked(each) for each in routees]
+    if not group:
+        raise BadSpec("a group has at least one routee: paths, refs or addresses")
+    return group
 
 
 def checked(routee: str | Address | Ref[Any]) -> str | Address | Ref[Any]:

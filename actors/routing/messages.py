@@ -26,3 +26,18 @@ class Demand(Message["DemandRouter", None]):
 
     routee: Ref[Any]
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed(Message["HandsOn", None]):
+    """How many messages wait in the mailbox of a routee of another node; None where that is not to be had."""
+
+    routee: Ref[Any]
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Weigh(Message["HandsOn", None]):
+    """Time to find that out again."""
+
+    routee: Ref[Any]
