@@ -188,14 +188,14 @@ def test_a_node_that_was_frozen_past_its_lease_settles_nothing(
 
 
 def test_a_message_is_held_for_as_long_as_its_node_lives(broker: Broker, queue: str, fresh: Fresh) -> None:
-    transport, other = broker.transport(lease=0.3), broker.transport(lease=0.3)
+    transport, other = broker.transport(lease=1.0), broker.transport(lease=1.0)
     intake = transport.intake([queue], "boot.1")
     publish(transport, publication(fresh(), queue))
     (delivery,) = take(intake, 1)
     waiting = other.intake([queue], "other.1").fetch(1)
 
     with pytest.raises(Timeout):
-        waiting.get(timeout=1.5)
+        waiting.get(timeout=2.5)
     assert intake.renew().get(timeout=PATIENCE)
     assert settle(intake, Outcome(delivery.tag)) == [True]
 
