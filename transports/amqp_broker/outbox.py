@@ -22,6 +22,9 @@ _PIECE = 64
 _HIGH_WATER = 4 << 20
 _MOST_RETURNS = 5
 
+NOTHING_NEEDED: Needs = ("", "", False)
+"""What a message needs that may be lost where its queue is not there."""
+
 Settled = list[tuple["Batch", TransportError | None]]
 
 
@@ -72,7 +75,7 @@ class Outbox(Listener):
         self._unconfirmed: dict[int, Item] = {}
         self._channel: Channel | None = None
         self._published = 0
-        self._declared: set[Needs] = set()
+        self._declared: set[Needs] = {NOTHING_NEEDED}
         self._heads: dict[tuple[str, str], bytes] = {}
         self._careful = 0
         """How many are sent one at a time, to find the one for which the broker closes the channel."""
@@ -148,7 +151,7 @@ class Outbox(Listener):
     def disconnected(self) -> None:
         """Do that when the connection is gone, with what is known of the queues."""
         self.interrupted()
-        self._declared.clear()
+        self._declared = {NOTHING_NEEDED}
 
     def next_deadline(self) -> float | None:
         """Return when the next batch has waited for long enough."""

@@ -18,7 +18,7 @@ from . import ladder
 from .channel import Channel
 from .ear import Ears
 from .outbox import Batch, Outbox
-from .parcel import Needs, delayed_parcel_of, parcel_of, parcel_of_letter
+from .parcel import Needs, Parcel, delayed_parcel_of, parcel_of, parcel_of_letter
 from .protocol import methods as amqp
 from .protocol.errors import ChannelClosed
 from .topology import Topology
@@ -92,6 +92,11 @@ class AmqpPublisher(Session[PublishingWire]):
         batch = self._put(publications)
         return batch.completion if isinstance(batch, Batch) else batch
 
+    def send(self, parcels: Sequence[Parcel]) -> Completion[None]:
+        """Publish what has its bytes already, as `publish` does."""
+        batch = self._send(parcels)
+        return batch.completion if isinstance(batch, Batch) else batch
+
     def post(self, publications: Sequence[Publication]) -> Completion[None]:
         """Publish as `publish` does, and be done as soon as everything has been sent.
 
@@ -121,6 +126,9 @@ class AmqpPublisher(Session[PublishingWire]):
             parcels = [wrap(publication, at, self._queues) for publication in publications]
         except MalformedMessage as error:
             return Completion.failed(error)
+        return self._send(parcels)
+
+    def _send(self, parcels: Sequence[Parcel]) -> Batch | Completion[None]:
         if self.lane.closed:
             return Completion.failed(self._closed())
         batch = self._outbox.put(parcels, self.patience)

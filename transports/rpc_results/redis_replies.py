@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from redis import exceptions
 
+from ...actors.completion import Completion
 from .. import codecs
 from ..lane import now, readable, unix_time
 from ..message import Head, Publication, decode_head, encode_head
@@ -13,6 +14,8 @@ from ..redis_broker.address import Address
 from ..redis_broker.envelope import opened, sealed
 from ..redis_broker.options import RedisOptions
 from ..redis_pair import REPLY_TIMEOUT, RedisPair
+from ..session import Session
+from ..urls import without_passwords
 from .options import RpcOptions
 from .replies import Reply
 
@@ -51,7 +54,7 @@ class RedisReplies(RedisPair):
         return float(_WAIT_SECONDS)
 
     def send(self, replies: Sequence[Reply]) -> None:
-        """See `Replies.send`. A list that nobody reads expires."""
+        """Send replies, in order. A list that nobody reads expires."""
         at, milliseconds = unix_time(), max(1, round(self._options.expires * 1000))
         with self.redis.pipeline(transaction=False) as pipe:
             for reply in replies:
@@ -88,3 +91,19 @@ class RedisReplies(RedisPair):
         properties = {"correlation_id": reply.task_id, "delivery_mode": 2 if self._options.persistent else 1}
         head = encode_head(Head({}, properties, self._content_type, self._content_encoding))
         return Publication(reply.task_id, reply.queue, head, reply.payload)
+
+
+class RedisSender(Session[RedisReplies]):
+    """Sends replies, on a lane of its own. Thread-safe."""
+
+    def __init__(self, address: Address, options: RpcOptions) -> None:
+        name = f"sender of replies by {without_passwords(address.url)}"
+        super().__init__(name, lambda: RedisReplies(address, options), options.patience)
+
+    def send(self, replies: Sequence[Reply]) -> Completion[None]:
+        """See `Sender`."""
+        return self.run(lambda link: link.send(replies))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.lane.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from ...actors.completion import Completion
 from ..session import Connected
 
 REPLY_TIMEOUT = 10.0
@@ -19,12 +20,20 @@ class Reply(NamedTuple):
     payload: bytes
 
 
-class Replies(Connected, Protocol):
-    """A connection by which replies go out and come in."""
+class Sender(Protocol):
+    """Sends replies. Thread-safe."""
 
-    def send(self, replies: Sequence[Reply]) -> None:
-        """Send replies, in order; returns when the broker has them. Those to queues that are not there vanish."""
+    def send(self, replies: Sequence[Reply]) -> Completion[None]:
+        """Send replies, in order; done when the broker has them. Those to queues that are not there vanish."""
         ...
+
+    def close(self) -> None:
+        """Send no more."""
+        ...
+
+
+class Replies(Connected, Protocol):
+    """A connection by which replies come in."""
 
     def listen(self, queue: str) -> None:
         """Make sure that a queue is there, and have what comes to it."""

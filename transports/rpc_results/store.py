@@ -17,7 +17,7 @@ from ..result_session import ResultSession
 from ..urls import scheme_of, without_passwords
 from ..waiters import Waiter
 from .options import RpcOptions
-from .replies import Replies, Reply
+from .replies import Replies, Reply, Sender
 
 _AMQP = frozenset({"amqp", "amqps", "pyamqp", "pyamqps"})
 _REDIS = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
@@ -33,7 +33,8 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
 
     def __init__(self, broker: str, options: RpcOptions | None = None) -> None:
         said = options or RpcOptions()
-        super().__init__(f"replies by {without_passwords(broker)}", _link_of(broker, said), said.patience)
+        self._sender, make = _way_of(broker, said, self._wake)
+        super().__init__(f"replies by {without_passwords(broker)}", make, said.patience)
         self._kept = said.kept
         self._state_of = state_reader(said.serializer, said.accept)
 
@@ -52,7 +53,7 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
     def store(self, results: Sequence[Result]) -> Completion[None]:
         """Send results to those who asked for them; what nobody asked for is dropped."""
         replies = [Reply(one.reply_to, one.task_id, one.payload) for one in results if one.reply_to]
-        return self.run(lambda link: link.send(replies)) if replies else Completion.of(None)
+        return self._sender.send(replies) if replies else Completion.of(None)
 
     def get(self, task_ids: Sequence[str]) -> Completion[list[bytes | None]]:
         """Return what has come about tasks, in order; None where nothing has."""
@@ -85,6 +86,11 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
     def delete_group(self, group_id: str) -> Completion[None]:
         """Fail: there is no place for it."""
         return _no_groups()
+
+    def close(self) -> None:
+        """Close connections; waiting completions fail."""
+        self._sender.close()
+        super().close()
 
     def begin(self, task_id: str, waiter: Waiter) -> None:
         """See `ResultSession`."""
@@ -139,26 +145,33 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
     def _known(self, task_ids: Sequence[str]) -> list[bytes | None]:
         return [self._results.get(task_id) for task_id in task_ids]
 
+    def _wake(self) -> None:
+        self.lane.post(_nothing)
+
     def _is_last(self, payload: bytes) -> bool:
         state = self._state_of(payload)
         return state is None or state in READY  # what cannot be read is for whoever waits to see
 
 
-def _link_of(broker: str, options: RpcOptions) -> Callable[[], Replies]:
+def _way_of(broker: str, options: RpcOptions, wake: Callable[[], object]) -> tuple[Sender, Callable[[], Replies]]:
     scheme = scheme_of(broker)
     if scheme in _AMQP:
-        from .amqp_replies import AmqpReplies
+        from .amqp_replies import AmqpReplies, AmqpSender
 
-        return lambda: AmqpReplies(broker, options)
+        return AmqpSender(broker, options), lambda: AmqpReplies(broker, options, wake)
     if scheme in _REDIS:
-        from .redis_replies import RedisReplies, address_of  # redis-py is an extra
+        from .redis_replies import RedisReplies, RedisSender, address_of  # redis-py is an extra
 
         address = address_of(broker, options)
-        return lambda: RedisReplies(address, options)
+        return RedisSender(address, options), lambda: RedisReplies(address, options)
     raise UnsupportedByTransport(
         f"rpc:// sends results by the broker, and {scheme}:// cannot: it takes amqp://, redis:// or sentinel://, or "
         "another backend"
     )
+
+
+def _nothing() -> None:
+    """Be a job that wakes the lane."""
 
 
 def _no_groups() -> Completion[Any]:

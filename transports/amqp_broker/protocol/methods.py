@@ -336,6 +336,22 @@ class QueuePurgeOk(Method):
     messages: Long
 
 
+@_method(50, 40)
+@dataclass(frozen=True, slots=True)
+class QueueDelete(Method):
+    reserved: Short
+    queue: ShortStr
+    if_unused: Bit
+    if_empty: Bit
+    no_wait: Bit
+
+
+@_method(50, 41)
+@dataclass(frozen=True, slots=True)
+class QueueDeleteOk(Method):
+    messages: Long
+
+
 @_method(60, 10)
 @dataclass(frozen=True, slots=True)
 class Qos(Method):
