@@ -115,9 +115,10 @@ def test_sentinel_has_to_be_told_whose_master_is_meant(transports: Connect) -> N
 def two_servers(directory: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
     """Run a master and its replica."""
     with contextlib.ExitStack() as running:
-        master = running.enter_context(RedisServer(directory / "one"))
+        at_once = ("--repl-diskless-sync-delay", "0")  # else a master waits 5 s for further replicas
+        master = running.enter_context(Optioned(directory / "one", *at_once))
         replica = running.enter_context(Optioned(directory / "two", "--replicaof", f"127.0.0.1 {master.port}"))
-        wait_until(lambda: info(replica).get("master_link_status") == "up", what="replication")
+        wait_until(lambda: info(replica).get("master_link_status") == "up", 20.0, what="replication")
         yield master, replica
 
 
