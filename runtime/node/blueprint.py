@@ -75,6 +75,7 @@ class Blueprint:
             queues=tuple(options.queues or self._app.derived.router.consumed()),
             concurrency=concurrency,
             max_deliveries=conf.task_max_deliveries,
+            max_node_deaths=conf.task_max_node_deaths,
             grace=options.grace if options.grace is not None else conf.worker_shutdown_grace,
             lease=self._app.transport.capabilities.lease,
             prefetch_limit=concurrency * conf.worker_prefetch_multiplier

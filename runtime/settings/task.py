@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from ...transports.api import DEAD_LETTER_EXPIRES
+from ...transports.message import NODE_DEATHS
 from ..task.rates import is_rate
 from .setting import setting
 
@@ -50,6 +51,12 @@ class TaskSettings:
         3,
         "How often a task may kill its process before it goes to the dead letter queue.",
         check=lambda value: value > 0,
+    )
+    task_max_node_deaths: int = setting(
+        NODE_DEATHS,
+        f"How many nodes, 1 to {NODE_DEATHS}, may die with a message in hand before it goes to the dead letter queue: "
+        "they may have died of its task.",
+        check=lambda value: 0 < value <= NODE_DEATHS,
     )
     task_dead_letter_expires: float = setting(
         DEAD_LETTER_EXPIRES, "Seconds for which a dead letter is kept.", check=lambda value: value > 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from itertools import count
+from collections.abc import Iterable, Sequence
+from itertools import count, islice
+from math import inf
 
 from ..letters.delayed import Delayed
+from ..letters.letter import Taken
 from ..message import Delivery, Outcome
 from .channel import Channel
 from .consumers import Consumer
@@ -16,14 +18,22 @@ from .protocol.frames import ack_frame, requeue_frame
 
 
 class Held:
-    """A message that was given to us. `number` is the broker's name for it on its channel."""
+    """A message that was given to us. `number` is the broker's name for it on its channel.
 
-    __slots__ = ("consumer", "delivered", "number")
+    doubtful: it came before, and nobody knows yet what became of it. key: what it is counted by, where it was counted.
+    deaths: how many nodes may have died of it.
+    """
+
+    __slots__ = ("consumer", "deaths", "delivered", "doubtful", "key", "number", "size")
 
     def __init__(self, delivered: Delivered, consumer: Consumer) -> None:
         self.delivered: Delivered = delivered
         self.consumer: Consumer = consumer
         self.number: int = delivered.tag
+        self.size: int = len(delivered.body) + len(delivered.properties)
+        self.doubtful: bool = delivered.redelivered
+        self.key: str | None = None
+        self.deaths: int = 0
 
 
 class Holding:
@@ -34,6 +44,8 @@ class Holding:
 
     def __init__(self) -> None:
         self.arrived: deque[Held] = deque()
+        self.arrived_size: int = 0
+        """Bytes."""
         self.delayed: Delayed[Held] = Delayed()
         self._tags = count(1)
         self._by_tag: dict[int, Held] = {}
@@ -44,25 +56,42 @@ class Holding:
     def __bool__(self) -> bool:
         return bool(self._unsettled)
 
-    def take_in(self, delivered: Delivered, consumer: Consumer) -> None:
-        """Note a message that was given to us."""
+    def take_in(self, delivered: Delivered, consumer: Consumer) -> Held:
+        """Note a message that was given to us, and return it."""
         held = Held(delivered, consumer)
         consumer.held += 1
         self._unsettled[held.number] = held
         self.arrived.append(held)
+        self.arrived_size += held.size
+        return held
 
-    def hand_out(self, limit: int, at: float, since: float) -> list[Delivery]:
-        """Give tags to up to `limit` messages that are due `at` a time (unix); others are put aside `since` now."""
-        ready = [self._tagged(held)[0] for held in self.delayed.pop_due(at, limit)]
-        while self.arrived and len(ready) < limit:
-            held = self.arrived.popleft()
-            delivery, due = self._tagged(held)
-            if due > at:
-                self._by_tag.pop(delivery.tag)
-                self.delayed.add(held, due, since)
+    def hand_out(self, limit: int, at: float, since: float, room: float = inf) -> list[Delivery]:
+        """Give tags to up to `limit` messages that are due `at` a time (unix); others are put aside `since` now.
+
+        It ends before a message that is doubtful, and after the one that fills `room` (bytes).
+        """
+        for held in reversed(self.delayed.pop_due(at, limit)):
+            self.arrived.appendleft(held)
+            self.arrived_size += held.size
+        ready: list[Delivery] = []
+        while self.arrived and len(ready) < limit and (room > 0 or not ready):
+            held = self.arrived[0]
+            taken = taken_of(held.delivered, held.consumer.queue)
+            if taken.due <= at and held.doubtful:
+                break
+            self._pop_first()
+            if taken.due > at:
+                self.delayed.add(held, taken.due, since)
             else:
-                ready.append(delivery)
+                room -= held.size
+                ready.append(self._tagged(held, taken))
         return ready
+
+    def doubtful(self, limit: int) -> list[Held]:
+        """Return the doubtful ones among the first messages that have arrived, where it is such a one's turn."""
+        if not self.arrived or not self.arrived[0].doubtful:
+            return []
+        return [held for held in islice(self.arrived, limit) if held.doubtful]
 
     def of(self, tag: int) -> Held | None:
         """Return what was handed out under a tag, unless it is being settled."""
@@ -104,32 +133,55 @@ class Holding:
         self._settled(numbers)
         return b"".join(requeue_frame(channel.number, number) for number in numbers)
 
-    def surplus(self, limit: int) -> list[Held]:
-        """Remove and return what has arrived beyond a limit, the youngest."""
-        return [self.arrived.pop() for _ in range(len(self.arrived) - limit)]
+    def put_aside(self, some: Sequence[Held], due: float, since: float) -> None:
+        """Have messages that have arrived wait until `due` (unix), `since` now."""
+        chosen = {held.number for held in some if self._unsettled.get(held.number) is held}
+        aside = [held for held in self.arrived if held.number in chosen]
+        for held in aside:
+            self.arrived.remove(held)
+            self.arrived_size -= held.size
+            self.delayed.add(held, due, since)
+
+    def surplus(self, limit: int, room: float = inf) -> list[Held]:
+        """Remove and return what has arrived beyond a limit, and beyond the message that fills `room`, the youngest."""
+        returned: list[Held] = []
+        while self.arrived and (len(self.arrived) > limit or self.arrived_size - self.arrived[-1].size >= room):
+            returned.append(self.arrived.pop())
+            self.arrived_size -= returned[-1].size
+        return returned
+
+    def unsettled(self) -> list[Held]:
+        """Return all that was given to us and has not gone back, nor ended."""
+        return list(self._unsettled.values())
 
     def give_up(self) -> list[Held]:
         """Void everything but what is being settled; returns what was not."""
         kept = {self._by_tag[tag].number for tag in self._settling if tag in self._by_tag}
         left = [held for number, held in self._unsettled.items() if number not in kept]
         self._by_tag = {tag: held for tag, held in self._by_tag.items() if tag in self._settling}
-        self.arrived.clear()
+        self._clear_arrived()
         self.delayed.clear()
         return left
 
     def clear(self) -> None:
         """Void everything: the channel is gone, and what it had given is the broker's again."""
-        self.arrived.clear()
+        self._clear_arrived()
         self.delayed.clear()
         self._by_tag.clear()
         self._settling.clear()
         self._unsettled.clear()
 
-    def _tagged(self, held: Held) -> tuple[Delivery, float]:
-        taken = taken_of(held.delivered, held.consumer.queue)
+    def _tagged(self, held: Held, taken: Taken) -> Delivery:
         tag = next(self._tags)
         self._by_tag[tag] = held
-        return delivery_of(taken, tag), taken.due
+        return delivery_of(taken, tag, held.deaths)
+
+    def _pop_first(self) -> None:
+        self.arrived_size -= self.arrived.popleft().size
+
+    def _clear_arrived(self) -> None:
+        self.arrived.clear()
+        self.arrived_size = 0
 
     def _settled(self, numbers: Iterable[int]) -> None:
         for number in numbers:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 
 from ...actors.completion import Completion
 from ..api import Publisher
@@ -14,22 +15,21 @@ from ..message import Delivery, Outcome, Verdict
 from ..server_options import ServerOptions
 from ..session import Session
 from ..settlement import bind
-from .channel import Channel, Listener
-from .consumers import Consumers
+from .channel import Listener
+from .doubts import Doubts
 from .ear import Ears
-from .holding import Held, Holding
+from .holding import Held
 from .protocol import methods as amqp
 from .protocol.connection import Delivered, Event, Said
 from .protocol.errors import ChannelClosed
 from .settling import SENT_AGAIN, answer_of, overdue, prepared, sent_again
+from .supply import Answer, Supply
+from .tally import SUSPECT
 from .topology import Topology
 from .wire import Wire
 
-_REST_AFTER = 0.05
-"""Seconds without a fetch after which nothing is received any more: others may want it."""
-_SURPLUS = 50
-_PATIENCE = 0.01
-"""Seconds in which settlements may make the room that a fetch needs, before it gets a consumer of its own."""
+_ASIDE = 1.0
+"""Seconds for which a suspect waits before it is asked again whether another is held."""
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -73,38 +73,25 @@ class AmqpIntake(Session[Wire]):
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
-        self._holding = Holding()
-        self._channel: Channel | None = None
-        self._consumers: Consumers | None = None
+        self._supply = Supply(self._queues, self._lock, self.wake, keeps_consumers=self._goes_with_its_consumer)
+        self._doubts = Doubts(self._queues, self._publisher, self._looked_into)
         self._closed_by: ChannelClosed | None = None
         self._gone = False
-        self._waiting: Completion[list[Delivery]] | None = None
-        self._credit = 0
-        self._unmet = 0
-        """How many more the last fetch would have taken: if it was given all, another need not come soon."""
-        self._short_since: float | None = None
-        """Since when the broker may push too little."""
-        self._asked = 0.0
-        self._answered = 0.0
         self._looked = now()
-        self._watched = False
-        """Whether the lane looks soon for whether nobody fetches any more."""
 
     # What others call, from any thread
 
-    def fetch(self, credit: int) -> Completion[list[Delivery]]:
+    def fetch(self, credit: int, room: float = inf) -> Completion[list[Delivery]]:
         """Claim up to `credit` due messages; see `Intake.fetch`."""
         completion: Completion[list[Delivery]] = Completion()
         if self.lane.closed:
             completion.resolve([])
             return completion
         with self._lock:
-            before, self._waiting = self._waiting, completion
-            self._credit, self._asked = credit, now()
-            answer = self._ready()
-            if answer is None:
-                self._demand()
-            connected = self._channel is not None
+            before = self._supply.waiting
+            answer = self._supply.ask(completion, credit, room)
+            connected = self._supply.channel is not None
+            doubtful = self._supply.doubtful()
         if before is not None:
             before.resolve([])
         self._give(answer)
@@ -112,6 +99,8 @@ class AmqpIntake(Session[Wire]):
             self.lane.post(_nothing, lambda: completion.resolve([]))
         elif self.lane.closed:
             completion.resolve([])
+        elif doubtful:
+            self.wake()
         return completion
 
     def settle(self, outcomes: Sequence[Outcome]) -> Completion[list[bool]]:
@@ -135,7 +124,7 @@ class AmqpIntake(Session[Wire]):
     def holds(self, tags: Sequence[int]) -> Completion[list[bool]]:
         """Tell which messages are held: those that came by the connection of now; see `Intake.holds`."""
         with self._lock:
-            return Completion.of([self._holding.of(tag) is not None for tag in tags])
+            return Completion.of([self._supply.holding.of(tag) is not None for tag in tags])
 
     def renew(self) -> Completion[bool]:
         """Tell that what is held is still held: the connection sees to that; see `Intake.renew`."""
@@ -155,20 +144,19 @@ class AmqpIntake(Session[Wire]):
 
     def heard(self, events: Sequence[Event]) -> None:
         """Take what was pushed, and hand it out."""
-        gone = False
+        supply, gone = self._supply, False
         with self._lock:
             for event in events:
                 if isinstance(event, Delivered):
-                    self._take_in(event)
+                    supply.take_in(event)
                 else:
                     gone |= self._ended(event)
-            answer = self._ready()
-            if answer is None:
-                self._demand()  # for what has come is not due
-            unasked = self._waiting is None and answer is None
+            answer = supply.ready_or_demand()
+            unasked = supply.waiting is None and answer is None and not supply.watched
+            supply.watched |= unasked
+            doubtful = supply.doubtful()
         self._give(answer)
-        if gone or (unasked and not self._watched):
-            self._watched = True
+        if gone or unasked or doubtful:
             self.wake()
 
     def channel_closed(self, error: ChannelClosed) -> None:
@@ -181,7 +169,7 @@ class AmqpIntake(Session[Wire]):
     # What the session asks for, on the lane's thread
 
     def needed(self) -> bool:
-        return self._waiting is not None or bool(self._holding)
+        return self._supply.waiting is not None or bool(self._supply.holding)
 
     def serve(self, link: Wire) -> float | None:
         pauses = [link.tick()]
@@ -190,12 +178,11 @@ class AmqpIntake(Session[Wire]):
         if self._gone:
             self._gone = False
             raise ConnectionError(f"{', '.join(self._queues)}: a queue was deleted, or moved to another server")
+        self._look_into(link)
+        pauses.append(self._doubts.tend(link))
         with self._lock:
-            answer = self._ready()
-            pauses += [self._keep(), self._watch()]
-            if self._short_since is not None:
-                self._demand()
-                pauses.append(_PATIENCE)
+            answer = self._supply.ready()
+            pauses += [self._keep(), self._supply.watch(), self._supply.demand_again()]
         self._give(answer)
         return min((pause for pause in pauses if pause is not None), default=None)
 
@@ -206,20 +193,19 @@ class AmqpIntake(Session[Wire]):
         channel = link.channel(_Ears(self))
         with self._lock:
             self._closed_by, self._gone = None, False
-            self._channel = channel
-            self._consumers = Consumers(channel, self._queues)
-            self._demand()
+            self._supply.open(channel)
 
     def lost(self, link: Wire) -> None:
+        self._doubts.disconnected()
         with self._lock:
             self._forget_channel()
 
     def disappoint(self, error: BrokerUnavailable | BrokerRefused, asked_before: float) -> None:
         with self._lock:
-            waiting = self._waiting
-            if waiting is None or self._asked > asked_before:
+            waiting = self._supply.waiting
+            if waiting is None or self._supply.asked > asked_before:
                 return
-            self._waiting = None
+            self._supply.waiting = None
         waiting.fail(error)
 
     def leave(self) -> None:
@@ -238,111 +224,70 @@ class AmqpIntake(Session[Wire]):
         self.disappoint(link.explained(error), now())
         raise error
 
-    # Taking, with the lock held
+    # Taking
 
-    def _take_in(self, delivered: Delivered) -> None:
-        if self._consumers is not None:
-            self._holding.take_in(delivered, self._consumers.of(delivered.consumer))
-
-    def _ended(self, said: Said) -> bool:
-        """Note that the broker has ended a consumer; returns whether it has."""
-        if not isinstance(said.method, amqp.Cancel) or self._consumers is None:
-            return False
-        self._consumers.ended(said.method.consumer_tag)
-        self._gone = True
-        return True
-
-    def _ready(self) -> Callable[[], object] | None:
-        """Return what answers the fetch that waits, where something is there for it."""
-        waiting = self._waiting
-        if waiting is None:
-            return None
-        deliveries = self._holding.hand_out(self._credit, unix_time(), now())
-        if not deliveries:
-            return None
-        self._waiting = None
-        self._unmet = self._credit - len(deliveries)
-        self._answered = now()
-        return lambda: waiting.resolve(deliveries)
-
-    def _give(self, answer: Callable[[], object] | None) -> None:
+    def _give(self, answer: Answer | None) -> None:
         """Answer a fetch; the lock is not held."""
         if answer is None:
             return
         answer()
-        if not self._watched:
-            self._watched = True
+        if not self._supply.watched:
+            self._supply.watched = True
             self.wake()
 
-    def _demand(self) -> None:
-        """Have the broker push what the fetch that waits may take."""
-        if self._waiting is None or self._consumers is None:
-            self._short_since = None
-        else:
-            patient = self._short_since is None or now() < self._short_since + _PATIENCE
-            if self._consumers.want(self._credit, patient=patient):
-                self._short_since = None
-            elif self._short_since is None:
-                self._short_since = now()
-                self.wake()
-            self._return(self._holding.surplus(self._credit + _SURPLUS))
+    def _ended(self, said: Said) -> bool:
+        """Note that the broker has ended a consumer; returns whether it has. With the lock held."""
+        if not isinstance(said.method, amqp.Cancel) or self._supply.consumers is None:
+            return False
+        self._supply.consumers.ended(said.method.consumer_tag)
+        self._gone = True
+        return True
 
-    def _watch(self) -> float | None:
-        """Stop receiving where nobody has fetched for a while; returns the seconds until that may be so."""
-        if not self._consumers and not self._holding.arrived:
-            self._watched = False
-            return None
-        idle = now() - self._answered
-        if self._waiting is None and idle >= _REST_AFTER:
-            self._rest()
-            self._watched = False
-            return None
-        self._watched = self._waiting is None or idle < 20 * _REST_AFTER
-        return _REST_AFTER if self._watched else None
-
-    def _rest(self) -> None:
-        """Stop receiving, and return what nobody has asked for."""
-        channel, consumers = self._channel, self._consumers
-        if channel is None or consumers is None or self._goes_with_its_consumer:
-            return
-        for ended in consumers.rest():
-            ended.add_done_callback(lambda _: self._rested(channel, consumers))
-        self._return_arrived()
-
-    def _rested(self, channel: Channel, consumers: Consumers) -> None:
+    def _look_into(self, link: Wire) -> None:
+        """Have those counted that came before and are to be handed out; those that this took too long for go as is."""
         with self._lock:
-            if self._waiting is None and self._channel is channel and not consumers:
-                self._return_arrived()
+            doubtful = [] if self._doubts.busy else self._supply.doubtful()
+            for held in doubtful:
+                held.doubtful = held.key is None
+            uncounted = [held for held in doubtful if held.doubtful]
+            suspects = not any(held.deaths >= SUSPECT for held in self._supply.holding.unsettled())
+        if uncounted:
+            self._doubts.look_into(link, uncounted, suspects=suspects)
 
-    def _return_arrived(self) -> None:
-        self._return(list(self._holding.arrived))
-        self._holding.arrived.clear()
+    def _looked_into(self, held: Sequence[Held]) -> None:
+        """Hand out what was counted, and have wait what may not be yet; on any thread."""
+        with self._lock:
+            self._supply.holding.put_aside([one for one in held if one.doubtful], unix_time() + _ASIDE, now())
+            answer = self._supply.ready()
+        self._give(answer)
+        self.wake()
 
-    def _return(self, held: Sequence[Held]) -> None:
-        if held and self._channel is not None:
-            self._channel.send(self._holding.give_back(self._channel, held))
-
-    # Holding, with the lock held
+    # Holding
 
     def _keep(self) -> float | None:
-        """Give back, to take it again, what was held for long; returns the seconds until something is due."""
+        """Give back, to take it again, what was held for long; returns the seconds until something is due.
+
+        With the lock held.
+        """
+        delayed = self._supply.holding.delayed
         if now() >= self._looked + self.hold_limit / 10:
             self._looked = now()
-            self._return(self._holding.delayed.pop_held_since(now() - self.hold_limit))
-        due = self._holding.delayed.next_due()
+            self._supply.give_back(delayed.pop_held_since(now() - self.hold_limit))
+        due = delayed.next_due()
         if due is None:
             return None
-        until = max(0.0, due - unix_time()) if self._waiting is not None else self.hold_limit
+        until = max(0.0, due - unix_time()) if self._supply.waiting is not None else self.hold_limit
         return min(until, self.hold_limit / 10)
 
     def _forget_channel(self) -> None:
-        self._channel = self._consumers = self._short_since = None
-        self._holding.clear()
+        """Hold nothing any more, which nobody has died of. With the lock held."""
+        self._doubts.given_back(self._supply.holding.unsettled())
+        self._supply.close()
 
     def _give_back(self) -> None:
         """Return everything, and wait until the broker has it. On the lane's thread."""
         with self._lock:
-            waiting, self._waiting = self._waiting, None
+            waiting, self._supply.waiting = self._supply.waiting, None
         if waiting is not None:
             waiting.resolve([])
         if self.link is None:
@@ -353,7 +298,8 @@ class AmqpIntake(Session[Wire]):
             logger.warning("%s: what it held stays so until the broker finds it gone: %s", self.lane.name, error)
 
     def _return_everything(self, link: Wire) -> None:
-        channel, consumers = self._channel, self._consumers
+        supply = self._supply
+        channel, consumers = supply.channel, supply.consumers
         if channel is None or consumers is None:
             return
         with self._lock:
@@ -361,8 +307,11 @@ class AmqpIntake(Session[Wire]):
         for ended in resting:
             link.wait(ended)
         with self._lock:
-            channel.send(self._holding.give_back(channel, self._holding.give_up()))
+            returned = supply.holding.give_up()
+            self._doubts.given_back(returned)
+            supply.give_back(returned)
         channel.call(amqp.Qos(0, 1, False), amqp.QosOk)  # its answer says that the rest has come through
+        self._doubts.finish(link)
 
     # Settling
 
@@ -370,40 +319,47 @@ class AmqpIntake(Session[Wire]):
         claimed: list[Held | None] = []
         with self._lock:
             for outcome in outcomes:
-                held = self._holding.of(outcome.tag)
+                held = self._supply.holding.of(outcome.tag)
                 if held is not None:
-                    self._holding.claim(outcome.tag)  # a tag settles once
+                    self._supply.holding.claim(outcome.tag)  # a tag settles once
                 claimed.append(held)
         return claimed
 
     def _release(self, outcomes: Sequence[Outcome]) -> None:
         with self._lock:
-            self._holding.release(outcomes)
+            self._supply.holding.release(outcomes)
 
     def _dispose(self, outcomes: Sequence[Outcome], claimed: dict[int, Held]) -> Completion[set[int]]:
         """Do with the messages what the verdicts say; resolves with the tags of those that were still held."""
+        supply = self._supply
         with self._lock:
-            channel = self._channel
-            held = {tag: one for tag, one in claimed.items() if self._holding.is_held(tag, one)}
+            channel, holding = supply.channel, supply.holding
+            held = {tag: one for tag, one in claimed.items() if holding.is_held(tag, one)}
             if channel is None or not held:
                 return Completion.of(set())
             back = [one for one in outcomes if one.verdict is Verdict.REQUEUE and one.tag in held]
             returned = {one.tag for one in back}
-            if self._waiting is None and (back or not self._unmet):
-                self._rest()  # or more would come to us, whom nobody asks for messages
-            done = self._holding.acknowledge(channel, [one for tag, one in held.items() if tag not in returned])
-            done += self._holding.give_back(channel, [held[one.tag] for one in back if one.delay <= 0])
+            supply.rest_unless_wanted(returning=bool(back))
+            done = holding.acknowledge(channel, [one for tag, one in held.items() if tag not in returned])
+            done += holding.give_back(channel, [held[one.tag] for one in back if one.delay <= 0])
             for one in back:
                 if one.delay > 0:
-                    self._holding.delayed.add(held[one.tag], unix_time() + one.delay, now())
+                    holding.delayed.add(held[one.tag], unix_time() + one.delay, now())
             for tag in held:
-                self._holding.forget(tag)
+                holding.forget(tag)
             with channel.wire.sending:
                 channel.send(done)
                 fence = channel.request(amqp.Qos(0, 1, False))  # its answer says that the rest has come through
-        if any(one.delay > 0 for one in back):
+        if self._note_ends(back, held) or any(one.delay > 0 for one in back):
             self.wake()
         return answer_of(fence, set(held))
+
+    def _note_ends(self, back: Sequence[Outcome], held: Mapping[int, Held]) -> bool:
+        """Note what became of messages that were counted; returns whether there were any."""
+        returned = {one.tag for one in back}
+        self._doubts.given_back(held[one.tag] for one in back if one.delay <= 0)
+        self._doubts.ended(one for tag, one in held.items() if tag not in returned)
+        return any(one.key is not None for one in held.values())
 
 
 def _nothing() -> None:

@@ -142,9 +142,9 @@ def taken_of(delivered: Delivered, queue: str) -> Taken:
     return Taken(queue, head, delivered.body, delivered.tag, delivered.redelivered)
 
 
-def delivery_of(taken: Taken, tag: int) -> Delivery:
+def delivery_of(taken: Taken, tag: int, deaths: int = 0) -> Delivery:
     """Return a message as the runtime gets it: headers of our own stay behind."""
     head, headers = taken.head, taken.head.headers
     if not _OURS.isdisjoint(headers):
         head = msgspec.structs.replace(head, headers={name: headers[name] for name in headers if name not in _OURS})
-    return Delivery(tag, taken.queue, encode_head(head), taken.body, taken.losses, taken.redelivered)
+    return Delivery(tag, taken.queue, encode_head(head), taken.body, taken.losses, taken.redelivered, deaths)

@@ -9,7 +9,7 @@ import msgspec
 
 from ..api import DEAD_LETTER_EXPIRES
 from ..message import REVIVALS, DeadLetter, Publication, decode_head, encode_head, revived
-from .letter import DUE, HISTORY, LOSSES, Taken, publication_again
+from .letter import DEATHS, DUE, HISTORY, LOSSES, Taken, publication_again
 
 _SUFFIX = ".dead"
 
@@ -25,7 +25,7 @@ def buried(taken: Taken, reason: str, owner: str, at: float, kept: float) -> Pub
     Its history tells how it came there, each time.
     """
     entry = {"reason": reason, "since": at, "queue": taken.queue, "losses": taken.losses, "owner": owner}
-    headers: dict[str, Any] = {HISTORY: [*_history(taken), entry], LOSSES: None, DUE: None}
+    headers: dict[str, Any] = {HISTORY: [*_history(taken), entry], LOSSES: None, DEATHS: None, DUE: None}
     again = publication_again(taken, dead_queue(taken.queue), **headers)
     return msgspec.structs.replace(again, expires=at + kept)
 

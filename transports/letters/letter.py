@@ -12,6 +12,8 @@ from ..message import Delivery, Head, Publication, decode_head, encode_head
 
 LOSSES = "x-understudy-losses"
 """Header: how often a pool process died while it ran this message."""
+DEATHS = "x-understudy-deaths"
+"""Header: how many nodes died while they held this message."""
 DUE = "x-understudy-due"
 """Header: unix seconds before which a message that was given back is not to be started again."""
 HISTORY = "x-understudy-history"
@@ -19,7 +21,7 @@ HISTORY = "x-understudy-history"
 
 _LONGEST_EXPIRATION = (2**32 - 1) / 1000  # seconds; RabbitMQ refuses a message that is to be dropped later
 
-_OURS = frozenset({LOSSES, DUE, HISTORY})
+_OURS = frozenset({LOSSES, DEATHS, DUE, HISTORY})
 _PROPERTIES = frozenset(
     {
         "correlation_id",

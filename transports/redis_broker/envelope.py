@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from ..letters.letter import DUE, HISTORY, LOSSES, Taken, properties_of
+from ..letters.letter import DEATHS, DUE, HISTORY, LOSSES, Taken, properties_of
 from ..message import UNREADABLE, Head, Publication, decode_head, encode_head
 from .keys import Keys
 
 _NO_TASK = encode_head(Head(headers={}, properties={}, content_type="application/data"))
 _MARK = b'"x-understudy-'
 """What a header of our own begins with; most messages have none."""
-_OWN_HEADERS = frozenset({LOSSES, DUE, HISTORY})
+_OWN_HEADERS = frozenset({LOSSES, DEATHS, DUE, HISTORY})
 _ENVELOPES_OWN = frozenset({"body_encoding", "delivery_tag"})
 
 
@@ -73,6 +73,7 @@ class Opened(msgspec.Struct, frozen=True):
     losses: int = 0
     redelivered: bool = False
     due: float = 0.0
+    deaths: int = 0
 
 
 def sealed(publication: Publication, at: float) -> bytes:
@@ -122,15 +123,15 @@ def taken_of(queue: str, item: bytes) -> Taken:
     return Taken(queue, head, message.body, None, message.redelivered)
 
 
-def given_back(item: bytes, losses: int = 0) -> bytes:
-    """Return an envelope marked as kombu marks one that it restores, and with so many more losses."""
+def given_back(item: bytes, losses: int = 0, deaths: int = 0) -> bytes:
+    """Return an envelope marked as kombu marks one that it restores, and with so many more losses and deaths."""
     with suppress(*UNREADABLE, KeyError, TypeError):
         envelope = _any(item)
         headers = envelope["headers"]
         headers["redelivered"] = True
-        if losses:
-            before = headers.get(LOSSES, 0)
-            headers[LOSSES] = (before if isinstance(before, int) else 0) + losses
+        for header, more in ((LOSSES, losses), (DEATHS, deaths)):
+            if more:
+                headers[header] = _count(headers, header) + more
         with suppress(KeyError, TypeError):
             envelope["properties"]["delivery_info"]["redelivered"] = True
         return _encode(envelope)
@@ -172,7 +173,13 @@ def _opened_slowly(envelope: _Envelope, body: bytes) -> Opened:
     taken = Taken("", whole, body, None)
     headers = {name: value for name, value in whole.headers.items() if name not in _OWN_HEADERS}
     head = encode_head(msgspec.structs.replace(whole, headers=headers))
-    return Opened(head, body, taken.losses, bool(headers.get("redelivered")), taken.due)
+    redelivered = bool(headers.get("redelivered"))
+    return Opened(head, body, taken.losses, redelivered, taken.due, _count(whole.headers, DEATHS))
+
+
+def _count(headers: dict[str, Any], name: str) -> int:
+    count = headers.get(name, 0)
+    return count if isinstance(count, int) else 0
 
 
 def _tag() -> str:

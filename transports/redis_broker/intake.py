@@ -321,7 +321,8 @@ class RedisIntake:
                 parked.append((f"{self._fields}{tag}", self._keys.delayed(queue), waits, message.due - unix_time()))
                 continue
             self._holding.add(tag, Held(queue, self._lists[queue][step], step, item, message.losses))
-            deliveries.append(Delivery(tag, queue, message.head, message.body, message.losses, message.redelivered))
+            counts = message.losses, message.redelivered, message.deaths
+            deliveries.append(Delivery(tag, queue, message.head, message.body, *counts))
         if parked:
             self._park(parked)
         return deliveries

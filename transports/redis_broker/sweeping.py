@@ -51,10 +51,10 @@ class Sweeper:
             self._running = True
             self._hub.after(0.0, self._sweep)
 
-    def recover(self, boot: str) -> Completion[Any]:
-        """Give back what owners of a node hold who are not there any more."""
+    def recover(self, boot: str, deaths: int = 0) -> Completion[Any]:
+        """Give back what owners of a node hold who are not there any more. deaths: 1 where it is the node that died."""
         pattern = _GLOB.sub(r"\\\1", f"{OURS}{boot}.") + "*"
-        return bind(self._scan(pattern, b"0", []), self._restore)
+        return bind(self._scan(pattern, b"0", []), lambda fields: self._restore(fields, deaths))
 
     def _sweep(self) -> None:
         if not self._transport.has_intakes:
@@ -78,7 +78,7 @@ class Sweeper:
         if done.error() is None:
             for boot in map(bytes.decode, done.get()):
                 logger.warning("the node %s is gone: what it held goes back to its queues", boot)
-                bind(self.recover(boot), lambda _, boot=boot: self._bury(boot))
+                bind(self.recover(boot, deaths=1), lambda _, boot=boot: self._bury(boot))
 
     def _bury(self, boot: str) -> Completion[Any]:
         return self._line.call(*scripts.run(scripts.BURY, (self._keys.nodes, self._keys.node(boot)), boot))
@@ -96,7 +96,7 @@ class Sweeper:
         page = self._line.call("ZSCAN", self._keys.index_key, cursor, "MATCH", pattern, "COUNT", 1000)
         return bind(page, judge)
 
-    def _restore(self, fields: list[str]) -> Completion[Any]:
+    def _restore(self, fields: list[str], deaths: int) -> Completion[Any]:
         """Give back what stands under fields whose owners are not there."""
         if not fields:
             return Completion.of(None)
@@ -104,17 +104,17 @@ class Sweeper:
 
         def send(values: list[bytes | None]) -> Completion[Any]:
             found = [(field, value) for field, value in zip(page, values, strict=True) if value is not None]
-            batch = packed([self._restored(field, value) for field, value in found])
+            batch = packed([self._restored(field, value, deaths) for field, value in found])
             keys = (self._keys.unacked_key, self._keys.index_key)
             return self._line.call(*scripts.run(scripts.RESTORE, keys, batch))
 
         restored = bind(self._line.call("HMGET", self._keys.unacked_key, *page), send)
-        return bind(restored, lambda _: self._restore(rest))
+        return bind(restored, lambda _: self._restore(rest, deaths))
 
-    def _restored(self, field: str, value: bytes) -> tuple[str, str, str, str, bytes]:
+    def _restored(self, field: str, value: bytes, deaths: int) -> tuple[str, str, str, str, bytes]:
         boot, epoch, _ = owner_of(field)
         item, _, key = unwrapped(value, self._keys)
-        return self._keys.node(boot), epoch, field, key, given_back(item)
+        return self._keys.node(boot), epoch, field, key, given_back(item, deaths=deaths)
 
     # Stock workers
 

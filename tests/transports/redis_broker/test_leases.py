@@ -20,7 +20,7 @@ from tests.transports.conformance.messages import (
     take,
     take_ids,
 )
-from understudy.transports.message import Outcome
+from understudy.transports.message import Outcome, decode_head
 from understudy.transports.redis_broker import RedisTransport
 
 from .conftest import Connect
@@ -28,11 +28,12 @@ from .conftest import Connect
 Fresh = Callable[[], str]
 
 _HOLDER = """
-import sys, threading
+import os, sys, threading
 from understudy.transports.registry import connect
 
-intake = connect(sys.argv[1]).intake(["celery"], "holder.1")
-print("took", len(intake.fetch(10).get(timeout=10)), flush=True)
+intake = connect(sys.argv[1], lease=float(sys.argv[2])).intake(["celery"], f"{os.getpid()}.1")
+deliveries = intake.fetch(10).get(timeout=10)
+print("took", len(deliveries), "after", deliveries[0].deaths, flush=True)
 threading.Event().wait()
 """
 
@@ -43,7 +44,7 @@ def test_what_a_dead_node_held_is_back_in_its_order_within_five_seconds(
     transport = transports(redis_url)
     ids = [fresh() for _ in range(10)]
     publish(transport, *(publication(one, "celery") for one in ids))
-    holder = program(["-c", _HOLDER, redis_url])
+    holder = program(["-c", _HOLDER, redis_url, "4"])
     holder.wait_for_output("took 10")
     waiting = transport.intake(["celery"], "boot.1").fetch(10)
     holder.kill()
@@ -56,17 +57,42 @@ def test_what_a_dead_node_held_is_back_in_its_order_within_five_seconds(
     assert all(one.redelivered for one in first)
 
 
+def test_each_node_that_dies_counts(transports: Connect, redis_url: str, fresh: Fresh, program: StartProgram) -> None:
+    transport = transports(redis_url, lease=1.5)
+    publish(transport, publication(fresh(), "celery"))
+    for deaths in range(3):
+        holder = program(["-c", _HOLDER, redis_url, "1.5"])
+        holder.wait_for_output(f"took 1 after {deaths}")
+        holder.kill()
+
+    (delivery,) = take(transport.intake(["celery"], "boot.1"), 1)
+
+    assert (delivery.deaths, delivery.losses, delivery.redelivered) == (3, 0, True)
+    assert decode_head(delivery.head).headers.keys() == {"id", "task", "retries", "redelivered"}
+
+
+def test_what_is_given_back_in_good_order_counts_for_no_death(transport: RedisTransport, fresh: Fresh) -> None:
+    publish(transport, publication(fresh(), "celery"))
+    for boot in range(3):
+        intake = transport.intake(["celery"], f"boot{boot}.1")
+        assert [one.deaths for one in take(intake, 1)] == [0]
+        intake.close().get(timeout=PATIENCE)
+    for epoch in range(1, 4):
+        intake = transport.intake(["celery"], f"boot.{epoch}")
+        assert [one.deaths for one in take(intake, 1)] == [0]
+
+
 def test_what_runs_here_is_kept_fresh_for_stock_workers(
     transports: Connect, server: Any, redis_url: str, fresh: Fresh
 ) -> None:
-    transport = transports(redis_url, visibility_timeout=0.4, lease=0.4)
+    transport = transports(redis_url, visibility_timeout=1.5, lease=1.5)
     publish(transport, publication(fresh(), "celery"))
     intake = transport.intake(["celery"], "boot.1")
     held = take(intake, 1)
     ((_, since),) = server.zrange("unacked_index", 0, -1, withscores=True)
 
-    wait_until(lambda: server.zrange("unacked_index", 0, -1, withscores=True)[0][1] > since + 1.0)
-    with kombu.Connection(redis_url, transport_options={"visibility_timeout": 0.4}) as connection:
+    wait_until(lambda: server.zrange("unacked_index", 0, -1, withscores=True)[0][1] > since + 2.0)
+    with kombu.Connection(redis_url, transport_options={"visibility_timeout": 1.5}) as connection:
         connection.default_channel.qos.restore_visible(interval=1)
 
     assert server.llen("celery") == 0
