@@ -50,7 +50,10 @@ def on(message_class: type[M]) -> Callable[[Callable[[A, M], R]], Callable[[A, M
     """Mark a method as the one that takes `message_class`; its return value answers an ask.
 
     A returned `Completion` answers when it is done, so that an actor can reply later. Subclasses override by name.
+    Raises `TypeError` for what is no class; so does a class two of whose methods take the same messages.
     """
+    if not isinstance(message_class, type):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody checks types
+        raise TypeError(f"on() marks a method for one class of messages, not for {message_class!r}")
 
     def mark(method: Callable[[A, M], R]) -> Callable[[A, M], R]:
         taken: list[type] = method.__dict__.setdefault("__takes__", [])
@@ -58,6 +61,17 @@ def on(message_class: type[M]) -> Callable[[Callable[[A, M], R]], Callable[[A, M
         return method
 
     return mark
+
+
+def marked_in(actor_class: type) -> dict[type, str]:
+    """Return which method that a class itself defines takes which messages; raises `TypeError` where two do."""
+    names: dict[type, str] = {}
+    for name, method in vars(actor_class).items():
+        for taken in getattr(method, "__takes__", ()):
+            other = names.setdefault(taken, name)
+            if vars(actor_class)[other] is not method:
+                raise TypeError(f"{actor_class.__name__}: both {other} and {name} take {taken.__name__}")
+    return names
 
 
 def checked_class(actor_class: Any) -> None:
@@ -96,12 +110,9 @@ class Actor(PykkaActor):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.takes_batches = cls.on_batch is not Actor.on_batch
-        names: dict[type, str] = {
-            taken: name
-            for base in reversed(cls.__mro__)
-            for name, method in vars(base).items()
-            for taken in getattr(method, "__takes__", ())
-        }
+        names: dict[type, str] = {}
+        for base in reversed(cls.__mro__):
+            names.update(marked_in(base))
         cls.asynchronous = next((name for name in (*HOOKS, *names.values()) if is_async(getattr(cls, name))), None)
         if cls.takes_batches and is_async(cls.on_batch):
             raise TypeError(f"{cls.__name__}.on_batch cannot be `async def`: tell an actor whose handlers are")

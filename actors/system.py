@@ -131,6 +131,10 @@ class System:
     def resolve(self, address: str | Address | Ref[Any], actor_class: type[A]) -> Ref[A]: ...
     def resolve(self, address: str | Address | Ref[Any], actor_class: type[A] | None = None) -> Ref[Any]:
         """Return a ref to what an address means, on whichever node; see `Remoting.resolve`. Raises `NotJoined`."""
+        if isinstance(address, str):
+            from .remote.address import Address  # most systems stay alone
+
+            address = Address.parse(address)
         return self.joined().resolve(address) if actor_class is None else self.joined().resolve(address, actor_class)
 
     def paths(self) -> list[str]:
@@ -284,8 +288,8 @@ class System:
 
 def checked_name(name: str) -> str:
     """Return `name`; raises `ValueError` where it cannot be part of a path."""
-    if not name or "/" in name or "#" in name:
-        raise ValueError(f"an actor's name has at least one character, and neither / nor #, not {name!r}")
+    if not isinstance(name, str) or not name or "/" in name or "#" in name:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"an actor's name is a text of at least one character, and neither / nor #, not {name!r}")
     return name
 
 

@@ -109,7 +109,17 @@ class AsyncioHost(LoopHost):
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         here = loop is None
-        dispatcher = AsyncioDispatcher(asyncio.get_running_loop() if loop is None else loop)
+        dispatcher = AsyncioDispatcher(running_loop() if loop is None else loop)
         super().__init__(dispatcher)
         if here:
             waiting_here(dispatcher)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop that runs here; raises `RuntimeError` where none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise RuntimeError(
+            "no event loop runs here: make an AsyncioHost within `async def`, or give it the loop that it is to use"
+        ) from error

@@ -112,6 +112,10 @@ class Chaos:
     def _arrange(self, faults: list[Fault]) -> None:
         from .faults import Fault, Mishap
 
+        for fault in faults:
+            if not isinstance(fault, Fault):  # pyright: ignore[reportUnnecessaryIsInstance] - users may be wrong
+                raise TypeError(f"a fault is an instance of a Fault, such as Crash(0.1), not {fault!r}")
+
         def overriding(hook: str) -> list[Any]:
             return [fault for fault in faults if getattr(type(fault), hook) is not getattr(Fault, hook)]
 

@@ -5,6 +5,7 @@ pytest imports this module at each start, whether or not anybody simulates: so t
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,9 +107,12 @@ class Explorer:
 
 
 def seeds_of(text: str) -> range:
-    """Return the seeds that an option's text means: `N` or `A:B`."""
+    """Return the seeds that an option's text means: `N` or `A:B`; raises `ArgumentTypeError` for anything else."""
     first, colon, last = text.partition(":")
-    return range(int(first), int(last)) if colon else range(int(first))
+    try:
+        return range(int(first), int(last)) if colon else range(int(first))
+    except ValueError:
+        raise ArgumentTypeError(f"seeds are a number, or two as in 1000:2000, not {text!r}") from None
 
 
 def seeds_for(config: pytest.Config, marker: pytest.Mark | None) -> Sequence[int]:

@@ -29,6 +29,13 @@ class Scheduling(Protocol):
         ...
 
 
+def checked_scheduling(scheduling: Scheduling) -> Scheduling:
+    """Return a scheduling; raises `TypeError` for what is none."""
+    if isinstance(scheduling, type) or not callable(getattr(scheduling, "begin", None)):
+        raise TypeError(f"a scheduling is an object with begin(), such as Uniform(), not {scheduling!r}")
+    return scheduling
+
+
 @dataclass(frozen=True, slots=True)
 class Uniform:
     """Anybody who is ready, each with the same chance."""

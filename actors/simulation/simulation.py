@@ -18,7 +18,7 @@ from .choices import Choice, Recorder
 from .errors import NoProgress
 from .invariants import Always, Invariant, kernel_invariants
 from .scene import Scene
-from .scheduling import Scheduling, Uniform
+from .scheduling import Scheduling, Uniform, checked_scheduling
 from .watching import WatchedSystem
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Simulation:
         host: type[SimulatedHost] = SimulatedHost,
     ) -> None:
         self.choice: Recorder = Recorder(choice)
-        several = schedulings or [Uniform()]
+        several = [checked_scheduling(each) for each in schedulings] or [Uniform()]
         scheduling = several[self.choose(len(several), "scheduling") if len(several) > 1 else 0]
         self.host: SimulatedHost = host(self.choice, scheduling=scheduling)
         self.chaos: Chaos = Chaos(self.host, faults)

@@ -174,6 +174,12 @@ class Children:
         """Return those children of `ids` that there are."""
         return [self._table[each] for each in ids if each in self._table]
 
+    def check_group(self, ids: Iterable[Hashable]) -> None:
+        """Raise `LookupError` where none of the ids of a decision is a child's; some of them may be gone."""
+        if not any(each in self._table for each in ids):
+            there = ", ".join(map(repr, self.ids))
+            raise LookupError(f"decide() replaces {ids!r}, none of them a child of {self._path}: there are {there}")
+
     # -- changes ---------------------------------------------------------------------------------------------------
 
     def add(self, spec: ChildSpec) -> Child:
@@ -189,7 +195,7 @@ class Children:
             raise BadSpec(f"child {spec.id!r} is to start after {unknown[0]!r}, which does not exist")
         most = self._flags.max_children
         if most is not None and len(self._table) >= most:
-            raise TooManyChildren(f"{self._path} has {most} children already")
+            raise TooManyChildren(f"{self._path} has {most} children already, as many as its max_children allows")
         child = self._table[spec.id] = Child(spec)
         return child
 

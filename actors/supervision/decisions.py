@@ -54,7 +54,8 @@ class Poison(StrEnum):
 class Replace:
     """Stop those of `ids` that run, the last first, and start all of them in order. It counts as one restart.
 
-    delay: seconds between the two, instead of what the child's `backoff` says. poison: see `Poison`.
+    delay: seconds between the two, instead of what the child's `backoff` says. poison: see `Poison`. Raises `BadSpec`
+    for what makes no sense. Ids of children that are gone are passed over; to replace nobody is the supervisor's crash.
     """
 
     ids: tuple[Hashable, ...]
@@ -62,6 +63,8 @@ class Replace:
     poison: Poison | str = Poison.DROP
 
     def __post_init__(self) -> None:
+        if not isinstance(self.ids, tuple | list):  # pyright: ignore[reportUnnecessaryIsInstance] - users may be wrong
+            raise BadSpec(f"a Replace has a tuple of ids, not {self.ids!r}")
         if self.delay is not None and not self.delay >= 0:
             raise BadSpec(f"a delay is seconds, 0 or more, not {self.delay!r}")
         object.__setattr__(self, "poison", choice(Poison, self.poison, "poison"))

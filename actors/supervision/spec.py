@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -195,7 +195,9 @@ def hashable(value: object) -> bool:
 
 
 def choice(kind: type[S], given: S | str, what: str, error: type[BadSpec] = BadSpec) -> S:
-    """Return the member of `kind` that `given` names; raises `error` naming the choices."""
+    """Return the member of `kind` that `given` is, or names; raises `error` naming the choices."""
+    if isinstance(given, kind):
+        return given
     try:
         return kind(given)
     except ValueError:
@@ -204,6 +206,9 @@ def choice(kind: type[S], given: S | str, what: str, error: type[BadSpec] = BadS
 
 def checked_children(specs: Sequence[ChildSpec], flags: Flags) -> list[ChildSpec]:
     """Return `specs` in start order; raises `BadSpec` for what is no spec, a duplicate id, or one the flags forbid."""
+    if not isinstance(specs, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody checks types
+        raise BadSpec(f"children() returns a list of ChildSpecs, not {specs!r}")
+    specs = list(specs)
     names: dict[str, Hashable] = {}
     for spec in specs:
         check_spec(spec, flags)

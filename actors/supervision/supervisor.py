@@ -180,6 +180,7 @@ class Supervisor(Administered):
         decision = self.decide(child.end(reason, self._children.specs, self.clock.now()))
         match decision:
             case Replace():
+                self._children.check_group(decision.ids)
                 self._see_to_poison(child, ref, decision)
                 yield from self._replace(child, decision.ids, reason, decision.delay)
             case Leave(forget):

@@ -8,13 +8,25 @@ from typing import Any
 
 import pytest
 
-from understudy.actors import Actor, BadSpec, Bound, ChildSpec, DuplicateId, StartFailed, Supervisor, System
+from understudy.actors import (
+    Actor,
+    AsyncioHost,
+    BadSpec,
+    Bound,
+    ChildSpec,
+    DuplicateId,
+    Replace,
+    StartFailed,
+    Supervisor,
+    System,
+    on,
+)
 from understudy.actors.errors import ActorDead
-from understudy.actors.remote import BadAddress, MessageTooLarge, NotEncodable, Undeliverable, UnsupportedAddress
+from understudy.actors.remote import BadAddress, MessageTooLarge, NotEncodable, Undeliverable, UnsupportedAddress, wire
 from understudy.actors.remote.envelope import decode
 from understudy.actors.remote.errors import EnvelopeTooNew, MalformedEnvelope, NotJoined
 from understudy.actors.supervision.errors import BadIntensity, UnknownStrategy
-from understudy.testing import Simulation, simulate
+from understudy.testing import Simulation, Uniform, simulate
 
 from .children import Child, Run
 from .remote.world import Add, Node, World
@@ -27,6 +39,10 @@ def supervisor(**flags: Any) -> type[Supervisor]:
     return type("Wrong", (Supervisor,), flags)
 
 
+def idle(_: Simulation) -> None:
+    pass
+
+
 MISTAKES: list[tuple[type[Exception], str, Callable[[], object]]] = [
     (BadSpec, "child 'a': actor must be an Actor class, not 'clerk'", lambda: ChildSpec("a", "clerk")),  # type: ignore[arg-type]
     (BadSpec, "child 'a': restart is one of", lambda: ChildSpec("a", Actor, restart="sometimes")),
@@ -35,10 +51,37 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], object]]] = [
     (BadIntensity, "intensity is a number of restarts, 0 or more, not -1", lambda: supervisor(intensity=-1)),
     (BadIntensity, "period is seconds, more than 0, not 0", lambda: supervisor(period=0)),
     (BadSpec, "max_children is a number", lambda: supervisor(max_children=-1)),
+    (BadSpec, r"a Replace has a tuple of ids, not 'a'", lambda: Replace("a")),  # type: ignore[arg-type]
+    (TypeError, r"on\(\) marks a method for one class of messages, not for 'x'", lambda: on("x")),  # type: ignore[arg-type]
+    (ValueError, "a message travels by a name .* not 5", lambda: wire(5)),  # type: ignore[call-overload]
+    (RuntimeError, "make an AsyncioHost within `async def`", AsyncioHost),
+    (
+        TypeError,
+        r"a fault is an instance of a Fault.*, not 'x'",
+        lambda: simulate(idle, faults=["x"]),
+    ),  # type: ignore[list-item]
+    (TypeError, r"a scheduling is an object with begin\(\)", lambda: simulate(idle, schedulings=[Uniform])),  # type: ignore[list-item]
     (ValueError, "a mailbox holds at least one message", lambda: Bound(0)),
     (ValueError, "overflow is one of .* not 'explode'", lambda: Bound(1, "explode")),
     (MalformedEnvelope, "no envelope|not an envelope|envelope", lambda: decode(b"\xc1")),
 ]
+
+
+def test_two_methods_for_the_same_messages_are_refused_and_an_override_is_none() -> None:
+    with pytest.raises(TypeError, match="Torn: both first and second take Do"):
+
+        class Torn(Actor):
+            @on(Do)
+            def first(self, _: Any) -> None: ...
+
+            @on(Do)
+            def second(self, _: Any) -> None: ...
+
+    class Other(Worker):
+        @on(Do)
+        def elsewhere(self, _: Any) -> None: ...
+
+    assert Other.takes() == Worker.takes()
 
 
 @pytest.mark.parametrize(("error", "why", "make"), MISTAKES, ids=[f"{why[:30]}" for _, why, _ in MISTAKES])
@@ -80,6 +123,21 @@ def test_a_duplicate_id_is_the_cause_of_the_failed_start(stage: Stage, journal: 
     assert journal.notes == []
 
 
+@pytest.mark.parametrize("children", [None, 3])
+@on_shared_threads
+def test_what_is_no_list_of_children_is_named(stage: Stage, children: Any) -> None:
+    with pytest.raises(StartFailed, match=rf"children\(\) returns a list of ChildSpecs, not {children}") as failed:
+        stage.spawn(supervisor(children=lambda _: children))
+    assert type(failed.value.__cause__) is BadSpec
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a#b", 3])
+@on_shared_threads
+def test_what_cannot_be_a_name_is_refused(stage: Stage, name: Any) -> None:
+    with pytest.raises(ValueError, match=f"an actor's name is a text of at least one character.* not {name!r}"):
+        stage.spawn(Actor, name=name)
+
+
 @on_shared_threads
 def test_what_is_no_actor_class_is_refused_by_whoever_was_to_spawn_it(stage: Stage, journal: Journal) -> None:
     child = stage.spawn(Child, journal)
@@ -109,6 +167,8 @@ def test_an_argument_that_cannot_be_pickled_is_named_where_it_was_given(stage: S
 def test_addresses_that_do_not_parse_or_lead_nowhere_say_so() -> None:
     with System("alone") as system, pytest.raises(NotJoined, match="has joined no broker"):
         system.resolve("name://alone/one/x")
+    with System("alone") as system, pytest.raises(BadAddress, match="'one' is no address"):
+        system.resolve("one")
 
     def body(simulation: Simulation) -> None:
         world = World(simulation)

@@ -177,3 +177,11 @@ def test_a_reason_leaves_the_message_behind_when_it_crosses_processes() -> None:
     reason = Error.of(Oops("as told"), culprit=Crash())
     assert pickle.loads(pickle.dumps(reason)).culprit is None
     assert ChildEnd(ChildSpec("a", Child), reason, ()).culprit == Crash()
+
+
+@pytest.mark.parametrize("ids", [("nobody",), ()])
+def test_a_decision_to_replace_nobody_is_the_supervisors_crash(stage: Stage, ids: tuple[str, ...]) -> None:
+    play(stage, lambda _: Replace(ids))
+    supervisor = stage.find("/troupe")
+    stage.find("/troupe/a").tell(Crash())
+    assert f"replaces {ids}, none of them a child of /troupe: there are 'a'" in str(stage.ended(supervisor))

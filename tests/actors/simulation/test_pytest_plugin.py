@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_one_seed_is_replayed_and_its_trace_is_written_down(tmp_path: Path) -> N
 
 def test_an_option_for_seeds_is_a_number_or_two() -> None:
     assert (seeds_of("5"), seeds_of("3:5")) == (range(5), range(3, 5))
-    with pytest.raises(ValueError, match="invalid literal"):
+    with pytest.raises(ArgumentTypeError, match="seeds are a number, or two as in 1000:2000, not 'many'"):
         seeds_of("many")
 
 
