@@ -48,6 +48,7 @@ class AmqpLink(Link):
             with suppress(OSError):
                 self._sock.settimeout(1.0)  # a broker that is gone does not say goodbye
         super().close()
+        self.abandon()  # the driver leaves the socket open where the goodbye was not understood
 
     def abandon(self) -> None:
         if self._sock is not None:
