@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any, cast
 
 from .api import Publisher, ResultStore, Transport
@@ -26,6 +27,9 @@ FILE = "file"
 
 RPC = "rpc"
 """The scheme of results that go to their callers by message; its option `broker` says by which broker."""
+
+EXTRAS = frozenset({"redis"})
+"""Packages that a transport may lack, each an extra of the same name."""
 
 Connect = Callable[[str, Mapping[str, object]], Transport]
 
@@ -52,7 +56,7 @@ BUILT_IN = {
 def connect(url: str, **options: object) -> Transport:
     """Return a transport to where `url` leads; it opens nothing until it is used.
 
-    Raises `UnknownScheme` where nothing serves the scheme.
+    Raises `UnknownScheme` where nothing serves the scheme, `UnsupportedByTransport` where that lacks a package.
     """
     return find(scheme_of(url))(url, options)
 
@@ -64,9 +68,8 @@ def connect_results(url: str, publisher: Publisher, **options: object) -> Result
     lacks a package.
     """
     if scheme_of(url) in REDIS:
-        from .redis_results import RedisResults  # redis-py is an extra
-
-        return RedisResults(url, publisher)
+        redis = _imported(".redis_results", scheme_of(url))
+        return cast("ResultStore", redis.RedisResults(url, publisher))
     if scheme_of(url).startswith(DATABASE):
         return _database(url, options)
     if scheme_of(url) == RPC:
@@ -88,12 +91,25 @@ def connect_results(url: str, publisher: Publisher, **options: object) -> Result
 def find(scheme: str) -> Connect:
     """Return the function that connects to URLs of a scheme, or raise `UnknownScheme`.
 
-    What is neither built in nor added by others is left to kombu, if it knows the scheme.
+    What is neither built in nor added by others is left to kombu, if it knows the scheme. Raises
+    `UnsupportedByTransport` where a package is missing.
     """
     if scheme in BUILT_IN:
         module, _, name = BUILT_IN[scheme].partition(":")
-        return cast("Connect", getattr(import_module(module, __package__), name))
+        return cast("Connect", getattr(_imported(module, scheme), name))
     return _added(scheme)
+
+
+def _imported(module: str, scheme: str) -> ModuleType:
+    """Import a module of this package; raises `UnsupportedByTransport` where it lacks a package that is an extra."""
+    try:
+        return import_module(module, __package__)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise UnsupportedByTransport(
+            f"{scheme}:// needs the package {error.name}: pip install 'understudy[{error.name}]'"
+        ) from error
 
 
 def _database(url: str, options: Mapping[str, object]) -> ResultStore:

@@ -85,7 +85,8 @@ class Components:
         where the part was given away before.
         """
         if part not in PARTS:
-            raise UnknownPart(f"a node has no part {part!r}{hint(part, PARTS)}")
+            there = hint(part, PARTS).removeprefix(", which does not exist")
+            raise UnknownPart(f"a node has no part {part!r}{there}")
         if not _is_actor(actor):
             raise BadComponent(f"the part {part!r} is played by an Actor class, not by {actor!r}")
         if part in self._stand_ins:

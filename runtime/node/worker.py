@@ -86,9 +86,10 @@ class Worker:
             self._root = promise.get()
         except StartFailed as failure:
             if self._shutting_down is None:
-                root = root_of(failure.reason)
+                path, root = root_of("/node", failure.reason)
                 error = root.exception if isinstance(root, Error) else None
-                raise WorkerFailed(str(error if isinstance(error, UnderstudyError) else root)) from error or failure
+                why = str(error) if isinstance(error, UnderstudyError) else f"{path} did not start: {root}"
+                raise WorkerFailed(why) from error or failure
 
     def shutdown(self, how: How = How.WARM) -> None:
         """Begin to stop: warm lets running tasks finish within the grace period, cold gives them back at once."""
@@ -137,8 +138,8 @@ class Worker:
         self.shutdown(How.COLD if cold else How.WARM)
 
 
-def root_of(reason: ExitReason) -> ExitReason:
-    """Return the reason of the child, or child's child, that began a failed start."""
+def root_of(path: str, reason: ExitReason) -> tuple[str, ExitReason]:
+    """Return the path and the reason of the child, or child's child, with which a failed start of `path` began."""
     while isinstance(reason, Shutdown) and isinstance(reason.detail, FailedStart):
-        reason = reason.detail.reason
-    return reason
+        path, reason = f"{path}/{reason.detail.id}", reason.detail.reason
+    return path, reason

@@ -18,7 +18,7 @@ from understudy.runtime.node.blueprint import WorkerOptions
 from understudy.runtime.node.context import NodeContext
 from understudy.runtime.node.intake import IntakeActor
 from understudy.runtime.node.node import Node, QueuesSupervisor, ServicesSupervisor
-from understudy.runtime.node.worker import Worker
+from understudy.runtime.node.worker import Worker, WorkerFailed
 
 
 class Metrics(Actor):
@@ -256,3 +256,15 @@ def test_a_package_that_brings_something_else_along_is_named(
     install_package(tmp_path, monkeypatch, MODULE, point)
     with pytest.raises(BadComponent, match=why):
         install_all(components)
+
+
+def test_a_component_that_does_not_start_keeps_the_node_from_starting_and_is_named(
+    app: App, request: pytest.FixtureRequest
+) -> None:
+    class Shut(Actor):
+        def on_start(self) -> None:
+            raise OSError("no such port")
+
+    app.components.add(ChildSpec("door", Shut))
+    with pytest.raises(WorkerFailed, match="/node/services/door did not start: OSError: no such port"):
+        boot(app, request)
