@@ -174,9 +174,9 @@ class Children:
         """Return those children of `ids` that there are."""
         return [self._table[each] for each in ids if each in self._table]
 
-    def check_group(self, ids: Iterable[Hashable]) -> None:
-        """Raise `LookupError` where none of the ids of a decision is a child's; some of them may be gone."""
-        if not any(each in self._table for each in ids):
+    def check_group(self, ids: Sequence[Hashable]) -> None:
+        """Raise `LookupError` where none of the ids of a decision is a child's; some may be gone, or none be meant."""
+        if ids and not any(each in self._table for each in ids):
             there = ", ".join(map(repr, self.ids))
             raise LookupError(f"decide() replaces {ids!r}, none of them a child of {self._path}: there are {there}")
 
