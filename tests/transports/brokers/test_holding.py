@@ -47,7 +47,7 @@ def test_a_message_is_handed_out_when_it_is_due_and_not_before(broker: Broker, q
     transport = broker.transport()
     intake = transport.intake([queue], "boot.1")
     late, later, now = fresh(), fresh(), fresh()
-    due = time.time() + 0.6
+    due = time.time() + 1.5
     publish(transport, publication(later, queue, eta=due + 0.3), publication(late, queue, eta=due))
     publish(transport, publication(now, queue))
 

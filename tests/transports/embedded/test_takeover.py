@@ -176,7 +176,7 @@ def test_a_writer_that_hangs_is_killed_and_replaced(database: Path, start_node: 
     publish(transport, publication("one", "q"))
     transport.results().wait("one", PATIENCE).get(timeout=PATIENCE)
     assert serving_pid(database) != stuck
-    assert sum(node.output.count("writer ended") for node in nodes) == 1
+    wait_until(lambda: sum(node.output.count("writer ended") for node in nodes) == 1, what="the word of its end")
 
 
 def test_messages_of_a_killed_node_are_back_at_once(start_node: StartNode, connected: Connect) -> None:
