@@ -33,6 +33,9 @@ class Steps:
                     return end.value
             try:
                 sent = yield waits_for
+            except GeneratorExit:  # nobody goes on with it; where both are garbage, the coroutine may be closed already
+                self._coroutine.close()
+                raise
             except BaseException as error:  # noqa: BLE001 - it is the coroutine's to see
                 step = lambda error=error: self._coroutine.throw(error)  # noqa: E731
             else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from understudy.actors import Actor, ChildSpec, Completion, Message, Ref, Supervisor, on
+from understudy.actors.hosts.carrying import Steps
 from understudy.testing import Crash, Killing, NoProgress, Simulation, SimulationFailed, Slowness, explore, simulate
 
 
@@ -231,3 +233,26 @@ def test_a_pinned_actor_has_no_coroutines_here_either() -> None:
 
     with pytest.raises(SimulationFailed, match="is `async def`, which takes an event loop"):
         simulate(lambda simulation: simulation.spawn(Pinned))
+
+
+@pytest.mark.parametrize("closed_before", [True, False])
+def test_a_coroutine_that_is_garbage_is_closed_in_silence(closed_before: bool) -> None:
+    ended: list[str] = []
+
+    class Forever:
+        def __await__(self) -> Iterator[None]:
+            yield
+
+    async def waits() -> None:
+        try:
+            await Forever()
+        finally:
+            ended.append("closed")
+
+    coroutine = waits()
+    steps = Steps(lambda _: nullcontext(), cast("Any", None), coroutine).__await__()
+    next(steps)
+    if closed_before:  # of two that are garbage at once, either may be first
+        coroutine.close()
+    steps.close()
+    assert ended == ["closed"]
