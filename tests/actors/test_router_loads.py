@@ -58,6 +58,7 @@ class Promises(Clerk):
         if message.key is None:
             return self.number
         self.promises.append(Completion())
+        self.journal("promised")
         return self.promises[-1]
 
 
@@ -70,6 +71,7 @@ def test_an_ask_that_is_not_answered_counts_until_it_is(stage: Stage, journal: J
     router = stage.spawn(Router, ChildSpec("clerk", Promises, (journal, promises)), 2, routing, name="office")
     late = router.ask(Who("later"), block=False)
     assert [stage.ask(router, Who()) for _ in range(4)] == [1, 1, 1, 1]
+    journal.has("promised")
     promises[0].resolve(7)
     assert late.get(timeout=PATIENCE) == 7
     assert {stage.ask(router, Who()) for _ in range(2)} == {0, 1}
