@@ -178,14 +178,19 @@ class Cell:
                 self._handle(item)
         finally:
             if not self.busy:
-                self.resume()
+                self.scheduled = False
+                if user or signals:
+                    self._go_on()
             if mailbox.bound is not None:
                 mailbox.took()
 
     def resume(self) -> None:
-        """End a turn: let others schedule the cell again, or do so where more is waiting."""
-        mailbox = self.mailbox
+        """End a turn that a coroutine has kept open; see `turn`."""
         self.scheduled = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        mailbox = self.mailbox
         if mailbox.signals or (mailbox.user and not (self.paused and self.alive)):
             self.wake()
 

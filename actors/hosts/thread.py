@@ -132,12 +132,13 @@ class ThreadDispatcher:
 
     def _run(self) -> None:
         waiting_here(self)
+        ready = self._ready
         while not self._stopping:
             try:
-                if not self._ready:
+                if not ready:
                     self._park()
                     continue
-                self.current = cell = self._ready.popleft()
+                self.current = cell = ready.popleft()
                 cell.turn()
                 self.current = None
                 self.turns += 1
