@@ -167,7 +167,8 @@ class Lifecycle:
         for child in children:
             child.signal(StopSignal(SHUTDOWN))
         cell.bonds.watch_nobody(cell.ref)
-        cell.debts.fail(ActorDead(f"{cell.path} crashed before it answered: {reason}", reason))
+        if cell.debts:
+            cell.debts.fail(ActorDead(f"{cell.path} crashed before it answered: {reason}", reason))
         self._tell_parent(ChildFailed(cell.ref, reason))
 
     # -- the end: own turn, or a killer's thread -------------------------------------------------------------------
@@ -194,7 +195,8 @@ class Lifecycle:
             cell.bounce(signal, "dead")
         cell.mailbox.close()
         self._tell_everybody(reason, ignored)
-        cell.debts.fail(died(cell))
+        if cell.debts:
+            cell.debts.fail(died(cell))
         cell.dispatcher.gone(cell)
         cell.actor = None
         self.gone = True

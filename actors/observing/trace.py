@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -35,31 +36,39 @@ class Trace:
     @classmethod
     def of(cls, error: BaseException) -> Trace:
         """Return the trace of an error that was raised."""
-        return cls(tuple(_chain(error))[::-1])
+        links: list[Link] = []
+        seen: set[int] = set()
+        current: BaseException | None = error
+        while current is not None:
+            seen.add(id(current))
+            before, lead = _before(current)
+            if before is not None and id(before) in seen:
+                before, lead = None, ""
+            links.append(Link(lead, _places(current.__traceback__), _said(current)))
+            current = before
+        links.reverse()
+        return cls(tuple(links))
 
     def __str__(self) -> str:
         return "".join(line for link in self.links for line in _lines(link))
 
 
-def _chain(error: BaseException) -> Iterator[Link]:
-    """Yield an error and what led to it, as `traceback` finds it."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        cause, context = current.__cause__, None if current.__suppress_context__ else current.__context__
-        before = cause if cause is not None else context
-        lead = "" if before is None or id(before) in seen else _CAUSE if cause is not None else _CONTEXT
-        yield Link(lead, tuple(_places(current)), _said(current))
-        current = before
+def _before(error: BaseException) -> tuple[BaseException | None, str]:
+    """Return what led to an error, as `traceback` finds it, and what is said between the two."""
+    if error.__cause__ is not None:
+        return error.__cause__, _CAUSE
+    if error.__context__ is None or error.__suppress_context__:
+        return None, ""
+    return error.__context__, _CONTEXT
 
 
-def _places(error: BaseException) -> Iterator[Place]:
-    step = error.__traceback__
+def _places(step: TracebackType | None) -> tuple[Place, ...]:
+    places: list[Place] = []
     while step is not None:
         code = step.tb_frame.f_code
-        yield code.co_filename, step.tb_lineno, code.co_name
+        places.append((code.co_filename, step.tb_lineno, code.co_name))
         step = step.tb_next
+    return tuple(places)
 
 
 def _said(error: BaseException) -> str:
@@ -69,7 +78,7 @@ def _said(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - an error that cannot say what it is is an error all the same
         text = "<it cannot be printed>"
-    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+    notes = "".join([f"\n{note}" for note in getattr(error, "__notes__", ())])
     return f"{home}{kind.__qualname__}{': ' if text else ''}{text}{notes}\n"
 
 
