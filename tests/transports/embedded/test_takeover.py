@@ -274,3 +274,13 @@ def test_results_outlast_the_writer_and_can_be_read_without_one(start_writer: St
     start_writer()
     connected().results().store([Result("two", "SUCCESS", b"2")]).get(timeout=PATIENCE)
     assert waiting.get(timeout=PATIENCE) == b"2"
+
+
+def test_a_writer_ends_when_told_to_though_its_node_has_signals_blocked(start_writer: StartWriter) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        writer = start_writer()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    os.kill(writer.pid, signal.SIGTERM)
+    assert writer.wait(PATIENCE) == 0

@@ -78,6 +78,7 @@ class Writer:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, _note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # a program that has it blocked passes that on
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's: the node decides what becomes of its writer
 
     def run(self) -> int:
