@@ -55,8 +55,8 @@ class Replace:
     """Stop those of `ids` that run, the last first, and start all of them in order. It counts as one restart.
 
     delay: seconds between the two, instead of what the child's `backoff` says. poison: see `Poison`. Raises `BadSpec`
-    for what makes no sense. Ids of children that are gone are passed over; where all of them are, that is the supervisor's
-    crash.
+    for what makes no sense. Ids of children that are gone are passed over; where all of them are, that is the
+    supervisor's crash.
     """
 
     ids: tuple[Hashable, ...]
