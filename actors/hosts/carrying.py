@@ -72,6 +72,8 @@ class Tasks:
         reply, failure = None, None
         try:
             reply = await Steps(self._turn_of, cell, coroutine)
+        except GeneratorExit:  # the loop is over, and the task is garbage: nobody's turn can be had any more
+            raise
         except BaseException as error:  # noqa: BLE001 - whatever it raises is its actor's to deal with
             failure = error
         with self._turn_of(cell):

@@ -15,6 +15,10 @@ class Arrived(Enum):
     """It came before, or after one that was sent later: then to take it would put it out of order."""
 
 
+REMEMBERED = 10_000
+"""Of how many streams it is known how far they have come; what was silent for longest is forgotten first."""
+
+
 class Arrivals:
     """The highest number of each sender, for each of its streams: our own inbox, or a topic."""
 
@@ -25,15 +29,12 @@ class Arrivals:
         """Note an envelope; returns whether it is new, and how many before it have not come."""
         if not number:
             return Arrived.NOW, 0
-        last = self._last.get((sender, stream))
+        last = self._last.pop((sender, stream), None)
+        self._last[sender, stream] = number if last is None else max(last, number)
+        if len(self._last) > REMEMBERED:
+            del self._last[next(iter(self._last))]
         if last is not None and number <= last:
             return Arrived.BEFORE, 0
-        self._last[sender, stream] = number
         if last is None or stream or epoch_of(last) != epoch_of(number):
             return Arrived.NOW, 0
         return Arrived.NOW, number - last - 1
-
-    def forget(self, sender: str) -> None:
-        """Forget a sender."""
-        for key in [key for key in self._last if key[0] == sender]:
-            del self._last[key]

@@ -14,7 +14,7 @@ from ..messages import Ask, Down
 from ..reasons import NO_PROC
 from ..supervision.spec import Backoff
 from .address import Address, Scheme
-from .arrivals import Arrivals, Arrived
+from .arrivals import Arrived
 from .envelope import Envelope, Kind, Lane, decode
 from .errors import BadAddress, MalformedEnvelope, NotDecodable, NotEncodable, RemotingError
 from .frames import (
@@ -42,7 +42,6 @@ from .messages import (
     CollectFailed,
     Lapsed,
     Letter,
-    NodeLeft,
     Said,
     Subscribe,
     Unsubscribe,
@@ -85,7 +84,6 @@ class Inbox(Actor):
     def __init__(self, remoting: Remoting, lane: Lane) -> None:
         self._remoting = remoting
         self._lane = lane
-        self._arrivals = Arrivals()
         self._round = 0
         self._failures = 0
         self._subscribers: dict[int, tuple[str, Ref[Any]]] = {}
@@ -152,7 +150,7 @@ class Inbox(Actor):
             logger.warning("%s: %s", self.path, error)
             return
         topic = envelope.to if envelope.to.startswith("topic:") else ""
-        arrived, gap = self._arrivals.note(envelope.sender, topic, envelope.seq)
+        arrived, gap = self._remoting.arrivals[self._lane].note(envelope.sender, topic, envelope.seq)
         counts.lost += gap
         if arrived is Arrived.BEFORE:
             counts.duplicates += 1
@@ -160,11 +158,6 @@ class Inbox(Actor):
             counts.late += 1
         else:
             self._deliver(envelope)
-
-    @on(NodeLeft)
-    def node_left(self, event: NodeLeft) -> None:
-        """Forget how far its mail had come: this boot of it sends no more."""
-        self._arrivals.forget(event.node)
 
     # -- delivering ------------------------------------------------------------------------------------------------
 

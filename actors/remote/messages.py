@@ -132,7 +132,7 @@ class NodeJoined(Message["Switchboard | Lookout", None]):
 
 
 @dataclass(frozen=True, slots=True)
-class NodeLeft(Message["Switchboard | Lookout | Inbox", None]):
+class NodeLeft(Message["Switchboard | Lookout", None]):
     """A node has left, was replaced, or cannot be heard any more; also an event."""
 
     telemetry: ClassVar[str] = "node.leave"

@@ -12,6 +12,7 @@ from ..errors import MailboxFull
 from ..events import DeadLetter
 from ..ref import Ref
 from .address import Address, Scheme, is_called, name_of, node_of
+from .arrivals import Arrivals
 from .codec import Codec
 from .directory import Directory
 from .envelope import Kind, Lane
@@ -81,6 +82,8 @@ class Remoting:
         """The nodes that there are; the herald replaces it."""
         self.subscriptions: Mapping[str, tuple[Ref[Any], ...]] = {}
         """Who here listens to which topic; the inbox replaces it."""
+        self.arrivals: Mapping[Lane, Arrivals] = _no_arrivals()
+        """How far the mail has come: what comes twice is taken once, though an inbox was replaced in between."""
         self.joined: Completion[None] = Completion()
         """Done once this node has heard itself by way of the broker."""
         self.root: str = ""
@@ -283,11 +286,16 @@ class Remoting:
         """Send a letter that wants an answer; the completion has exactly one of the answer and an error."""
         switchboard = self.part("switchboard")
         if switchboard is None:
-            return Completion.failed(NotJoined(f"{self!r} is about to start, or has left: nothing can be sent"))
+            return Completion.failed(self._cannot_send(letter))
         promised: Completion[Reply] = switchboard.ask(Enquire(letter, reply, timeout), block=False)
         answer: Completion[Any] = Completion()
         promised.add_done_callback(lambda done: _pass_on(done, answer, letter))
         return answer
+
+    def _cannot_send(self, letter: Letter) -> Exception:
+        if self.system.remoting is self and self.root and self.system.find(self.root) is not None:
+            return Undeliverable(f"{letter.to} was asked while this node's remoting begins again: nothing was sent")
+        return NotJoined(f"{self!r} is about to start, or has left: nothing can be sent")
 
     def request(
         self, node: str, frame: Frame, reply: Any, timeout: float | None, lane: Lane = Lane.SYSTEM
@@ -316,6 +324,7 @@ class Remoting:
             self.node = f"{name_of(self.node)}!{_nonce(self.system)}"
             self.booted = max(self.system.clock.time(), self.booted + 0.001)
             self.directory = Directory(lost=self.directory.lost)
+            self.arrivals = _no_arrivals()
         self.root = path
 
     def spec(self) -> ChildSpec:
@@ -338,6 +347,10 @@ class Remoting:
             self.system.remoting = None
         root = self.system.find(self.root) if self.root else None
         return Completion.of(False) if root is None else root.stop(block=False)
+
+
+def _no_arrivals() -> Mapping[Lane, Arrivals]:
+    return {lane: Arrivals() for lane in Lane}
 
 
 def _nonce(system: System) -> str:

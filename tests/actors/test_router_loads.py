@@ -29,6 +29,7 @@ from understudy.actors import (
 from understudy.testing import Simulation, simulate
 
 from .children import Crash, Oops
+from .remote.test_chaos import BUGS, ENDS, NETWORK_FAULTS
 from .remote.world import Add, Counter, Hang, Node, Note, World
 from .stage import PATIENCE, Journal, Stage
 from .test_process_actors import on_shared_threads
@@ -166,6 +167,39 @@ def test_a_node_that_is_started_anew_has_nothing_to_do() -> None:
         assert routing.seen[-1] == [0, 0]
 
     far_away([Slow, Slow], body)
+
+
+def under_chaos(simulation: Simulation) -> None:
+    world = World(simulation)
+    one, other = world.pair()
+    for name in ("c0", "c1"):
+        other.spawn(Counter, name=name)
+    names = [other.name_of(f"/{name}") for name in ("c0", "c1")]
+    router = one.spawn(GroupRouter, names, LeastLoaded(), name="router")
+    simulation.suffer(*NETWORK_FAULTS, *BUGS)
+    asked: list[Completion[int]] = []
+    for number in range(20):
+        router.tell(Note(number))
+        asked.append(router.ask(Add(), block=False))
+        world.run(simulation.choose(20, "pause") / 10)
+    simulation.heal()
+    world.run(40.0)  # asks that name no time end within 30 seconds
+    assert all(each.done() for each in asked)
+    assert [error for error in (each.error() for each in asked) if not (error is None or isinstance(error, ENDS))] == []
+    loads = one.actor("/router")._loads
+    assert [loads.waiting(one.system.resolve(name)) for name in names] == [0, 0]
+    assert router.ask(Add()) > 0
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_whatever_goes_wrong_nothing_is_taken_to_wait_for_ever(block: int) -> None:
+    for seed in range(block * 10, block * 10 + 10):
+        simulate(under_chaos, seed, settle=None)
+
+
+@pytest.mark.parametrize("seed", [70109, 70219])
+def test_so_it_is_where_a_message_is_handed_on_while_remoting_begins_again(seed: int) -> None:
+    simulate(under_chaos, seed, settle=None)
 
 
 # -- routings that fail ------------------------------------------------------------------------------------------------

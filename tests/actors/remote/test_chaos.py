@@ -91,3 +91,8 @@ def progress(world: World, one: Node, other: Node, ledger: Ledger) -> None:
 def test_whatever_goes_wrong_asks_end_once_tells_stay_in_order_and_monitors_heal(block: int) -> None:
     for seed in range(block * 10, block * 10 + 10):
         simulate(body, seed, settle=None)
+
+
+@pytest.mark.parametrize("seed", [70281])
+def test_so_it_is_where_an_inbox_is_replaced_while_its_mail_comes_twice(seed: int) -> None:
+    simulate(body, seed, settle=None)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from understudy.actors import Actor, ChildSpec, Completion, Message, Ref, Supervisor, on
-from understudy.actors.hosts.carrying import Steps
+from understudy.actors.hosts.carrying import Steps, Tasks
 from understudy.testing import Crash, Killing, NoProgress, Simulation, SimulationFailed, Slowness, explore, simulate
 
 
@@ -256,3 +256,19 @@ def test_a_coroutine_that_is_garbage_is_closed_in_silence(closed_before: bool) -
         coroutine.close()
     steps.close()
     assert ended == ["closed"]
+
+
+def test_an_actor_whose_loop_is_over_does_not_crash_when_its_coroutine_is_garbage() -> None:
+    landed: list[Any] = []
+
+    async def waits() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        tasks = Tasks(asyncio.get_running_loop(), lambda _: nullcontext(), lambda _: None)
+        carrying = tasks._carry(cast("Any", None), waits(), lambda *outcome: landed.append(outcome))
+        carrying.send(None)
+        carrying.close()
+
+    asyncio.run(main())
+    assert landed == []
