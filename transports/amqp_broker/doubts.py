@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ...actors.completion import Completion
@@ -18,12 +19,19 @@ _WITHIN = 2.0
 """Seconds that counting may take: what waits for it is handed out then, uncounted."""
 _PAUSE = 1.0
 """Seconds between two times at which is written down how messages ended."""
+_REMEMBERED = 10_000
+"""Messages that were given back, and are known again when they come back."""
+
+_STRANGE = object()
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 
 class Doubts:
     """Keeps the tallies of an intake's queues. Noting is for any thread, all else for the lane's.
+
+    What the intake itself gave back is not counted when it comes again: nobody has died of it meanwhile, or at most
+    another node, of a message that will be counted the next time.
 
     looked: called, on any thread, with what was looked into; what is doubtful still has to wait.
     """
@@ -36,6 +44,9 @@ class Doubts:
     ) -> None:
         self._tallies = {queue: Tally(queue, publisher) for queue in queues}
         self._looked = looked
+        self._lock = threading.Lock()
+        self._ours: dict[str, None] = {}
+        """The keys of what was given back, the oldest first."""
         self._round: Completion[None] | None = None
         self._until = 0.0
         self._next = 0.0
@@ -51,15 +62,25 @@ class Doubts:
 
         Blocks for as long as it takes to open a channel.
         """
+        strange: list[Held] = []
         for held in doubtful:
-            held.key = key_of(taken_of(held.delivered, held.consumer.queue))
-        self._write(link, doubtful, suspects=suspects)
+            key = _key(held)
+            with self._lock:
+                held.doubtful = self._ours.pop(key, _STRANGE) is _STRANGE
+            if held.doubtful:
+                held.key = key
+                strange.append(held)
+        if strange:
+            self._write(link, strange, suspects=suspects)
+        if len(strange) < len(doubtful):
+            self._looked(())
 
     def given_back(self, held: Iterable[Held]) -> None:
         """Note that messages were given back in good order."""
         for one in held:
             if one.key is not None:
                 self._tallies[one.consumer.queue].give_back(one.key)
+            self._remember(one.key or _key(one))
 
     def ended(self, held: Iterable[Held]) -> None:
         """Note that messages are no more."""
@@ -89,6 +110,13 @@ class Doubts:
         self._round = None
         for tally in self._tallies.values():
             tally.channel = None
+
+    def _remember(self, key: str) -> None:
+        with self._lock:
+            self._ours.pop(key, None)
+            self._ours[key] = None
+            if len(self._ours) > _REMEMBERED:
+                del self._ours[next(iter(self._ours))]
 
     def _write(self, link: Wire, doubtful: Sequence[Held], *, suspects: bool = True) -> Completion[None]:
         self._until, self._next = now() + _WITHIN, now() + _PAUSE
@@ -122,3 +150,7 @@ class Doubts:
             else:
                 held.key = None
         self._looked(doubtful)
+
+
+def _key(held: Held) -> str:
+    return key_of(taken_of(held.delivered, held.consumer.queue))

@@ -46,7 +46,8 @@ _KEPT = 86_400.0
 """Seconds for which a message is remembered that nobody takes."""
 _MOST = 10_000
 """Messages that are remembered at most."""
-_HEAD = encode_head(Head({}, {}))
+_HEAD = encode_head(Head({}, {"delivery_mode": 1}))
+"""A table need not survive the broker, whose own deaths are nobody's fault; so it waits for no disk."""
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(Counts).decode

@@ -135,6 +135,15 @@ def test_what_is_given_back_in_good_order_counts_once_at_most(connected: Connect
         intake.close().get(timeout=PATIENCE)
 
 
+def test_what_an_intake_gave_back_itself_is_not_counted(connected: Connect) -> None:
+    transport = connected()
+    publish(transport, publication("one", "q"))
+    intake = transport.intake(["q"], "boot.1")
+
+    assert [deaths_of(intake) for _ in range(4)] == [[0]] * 4
+    assert transport.size("q.deaths").get(timeout=PATIENCE) == 0
+
+
 def test_what_has_ended_is_not_remembered(connected: Connect) -> None:
     transport = connected()
     publish(transport, publication("one", "q"))
@@ -168,8 +177,10 @@ def test_a_table_that_cannot_be_written_holds_nothing_up(rabbitmq_url: str) -> N
     publish(transport, publication("one", "q"))
     with_other_arguments = connect(rabbitmq_url, queue_arguments={"x-max-length": 1})
     with_other_arguments.intake(["q.deaths"], "boot.1").renew().get(timeout=PATIENCE)
-    intake = transport.intake(["q"], "boot.1")
 
-    assert [deaths_of(intake) for _ in range(3)] == [[0]] * 3
+    for boot in range(3):
+        intake = transport.intake(["q"], f"boot{boot}.1")
+        assert deaths_of(intake) == [0]
+        intake.close().get(timeout=PATIENCE)
     with_other_arguments.close()
     transport.close()
