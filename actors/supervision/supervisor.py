@@ -177,7 +177,7 @@ class Supervisor(Administered):
         backoff = child.spec.backoff
         if backoff is not None and self.clock.now() - child.started_at >= backoff.reset_after:
             child.failures = 0
-        decision = self.decide(child.end(reason, self._children.specs, self.clock.now()))
+        decision = self._decided(child.end(reason, self._children.specs, self.clock.now()))
         match decision:
             case Replace():
                 self._children.check_group(decision.ids)
@@ -190,6 +190,13 @@ class Supervisor(Administered):
                 self._close(SHUTDOWN)
             case other:  # pyright: ignore[reportUnnecessaryComparison] - not everybody checks types
                 raise TypeError(f"decide() returns a Replace, a Leave or a GiveUp, not {other!r}")
+
+    def _decided(self, end: ChildEnd) -> Decision:
+        """Return what its strategy decides; an error of that is a crash, also one that would be an administrator's."""
+        try:
+            return self.decide(end)
+        except self.expected as error:
+            raise RuntimeError(f"decide() raised {type(error).__name__}: {error}") from error
 
     def _leave(self, child: Child, forget: bool) -> None:
         if forget or not self.keeps_specs:

@@ -184,3 +184,11 @@ def test_a_decision_to_replace_strangers_is_the_supervisors_crash(stage: Stage) 
     supervisor = stage.find("/troupe")
     stage.find("/troupe/a").tell(Crash())
     assert "replaces ('nobody',), none of them a child of /troupe: there are 'a'" in str(stage.ended(supervisor))
+
+
+@pytest.mark.parametrize("wrong", [{"poison": "burn"}, {"delay": -1.0}])
+def test_a_decision_that_makes_no_sense_is_the_supervisors_crash(stage: Stage, wrong: Any) -> None:
+    play(stage, lambda _: Replace(ALONE, **wrong))
+    supervisor = stage.find("/troupe")
+    stage.find("/troupe/a").tell(Crash())
+    assert "decide() raised BadSpec: " in str(stage.ended(supervisor))
