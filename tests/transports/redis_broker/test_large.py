@@ -20,7 +20,7 @@ def large(task_id: str) -> Publication:
 
 
 def test_a_message_may_take_longer_than_a_reply_may_be_silent(
-    transports: Connect, redis_server: RedisServer, redis_url: str, fault_proxy: BreakConnections
+    redis_server: RedisServer, redis_url: str, fault_proxy: BreakConnections, transports: Connect
 ) -> None:
     publish(transports(redis_url), large("waits"))
     proxy = fault_proxy(redis_server.port)

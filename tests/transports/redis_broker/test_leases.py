@@ -100,7 +100,7 @@ def test_what_runs_here_is_kept_fresh_for_stock_workers(
 
 
 def test_a_settlement_whose_answer_was_lost_is_carried_out_once(
-    transports: Connect, redis_server: RedisServer, redis_url: str, fault_proxy: BreakConnections, fresh: Fresh
+    redis_server: RedisServer, redis_url: str, fault_proxy: BreakConnections, transports: Connect, fresh: Fresh
 ) -> None:
     proxy = fault_proxy(redis_server.port)
     transport = transports(proxy.url(redis_url))
@@ -117,7 +117,7 @@ def test_a_settlement_whose_answer_was_lost_is_carried_out_once(
     assert transport.size("celery").get(timeout=PATIENCE) == 0
 
 
-def test_a_lease_outlasts_the_restart_of_its_server(transports: Connect, own_redis: RedisServer, fresh: Fresh) -> None:
+def test_a_lease_outlasts_the_restart_of_its_server(own_redis: RedisServer, transports: Connect, fresh: Fresh) -> None:
     transport = transports(own_redis.url, lease=30.0)
     publish(transport, publication(fresh(), "celery"))
     intake = transport.intake(["celery"], "boot.1")
