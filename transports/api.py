@@ -56,10 +56,12 @@ class Capabilities:
 class Intake(Protocol):
     """One owner's claim on some queues. `owner` is `boot.epoch`: see the page on delivery."""
 
-    def fetch(self, credit: int) -> Completion[list[Delivery]]:
+    def fetch(self, credit: int, room: int | None = None) -> Completion[list[Delivery]]:
         """Claim up to `credit` due messages; resolves when there is at least one (or, empty, when closed).
 
-        One fetch at a time. Order within a queue: priority, then first in first out.
+        room: bytes after which no more messages are claimed; the one that fills it may be larger than what is left.
+        What goes through kombu heeds it not. One fetch at a time. Order within a queue: priority, then first in first
+        out.
         """
         ...
 

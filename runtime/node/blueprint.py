@@ -81,6 +81,7 @@ class Blueprint:
             prefetch_limit=concurrency * conf.worker_prefetch_multiplier
             if conf.worker_prefetch_multiplier
             else PREFETCH_LIMIT,
+            prefetch_bytes=conf.worker_prefetch_bytes,
             ready_within=conf.worker_proc_alive_timeout,
             max_tasks_per_child=conf.worker_max_tasks_per_child,
             max_memory_per_child=conf.worker_max_memory_per_child,

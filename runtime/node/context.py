@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PREFETCH_LIMIT = 2000
 """Messages that a node holds at most."""
+PREFETCH_BYTES = 64 << 20
+"""Bytes of messages that a node holds at most, unless they are fewer than its slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class NodeOptions:
 
     concurrency: how many tasks run at a time. max_deliveries: a task that ended its pool process that often is dead.
     grace: how long a warm shutdown waits for running tasks; None for ever. lease: how long the broker holds messages
-    for a node that is silent, None where there is no lease. max_node_deaths: a message that so many nodes died with
-    has failed. horizon: how much work a node holds ahead of its slots, up
-    to prefetch_limit messages. ready_within: what a new pool process has to initialise the app. max_tasks_per_child,
-    max_memory_per_child (KiB): when a pool process is replaced.
+    for a node that is silent, None where there is no lease. max_node_deaths: a message that so many nodes died with has
+    failed. horizon: how much work a node holds ahead of its slots, up to prefetch_limit messages and prefetch_bytes.
+    ready_within: what a new pool process has to initialise the app. max_tasks_per_child, max_memory_per_child (KiB):
+    when a pool process is replaced.
     """
 
     queues: tuple[str, ...] = ("celery",)
@@ -46,6 +48,7 @@ class NodeOptions:
     lease: float | None = None
     horizon: float = 0.1
     prefetch_limit: int = PREFETCH_LIMIT
+    prefetch_bytes: int = PREFETCH_BYTES
     ready_within: float = 10.0
     max_tasks_per_child: int | None = None
     max_memory_per_child: int | None = None

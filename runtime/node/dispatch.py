@@ -17,6 +17,7 @@ from ...transports.message import Delivery, Outcome, Verdict
 from ..log import TASK_LOGGER
 from ..pool.packets import Job
 from .acknowledged import Acknowledged, is_owed
+from .cargo import Cargo
 from .heads import NOTHING, peek
 from .messages import (
     Admitted,
@@ -68,6 +69,7 @@ class Dispatch(Actor):
         self._acknowledged = Acknowledged()
         self._watched: dict[Ref[Slot], int] = {}
         self._window = Window(context.options)
+        self._cargo = Cargo(context.options.prefetch_bytes, context.options.concurrency)
         self._demanded = 0
         self._drained: Completion[None] | None = None
 
@@ -93,6 +95,7 @@ class Dispatch(Actor):
         jobs = [Job(each) if each.deaths < deaths else fatal(each) for each in message.deliveries]
         for job in jobs:
             self._in_hand[job.delivery.tag] = None
+            self._cargo.load(job.delivery)
         if self._drained is not None:
             self._requeue(jobs)
             return
@@ -105,6 +108,8 @@ class Dispatch(Actor):
         else:
             self._waiting.extend(jobs)
         self._want()
+        if self._cargo.is_full:
+            self._demand()  # where slots have nothing to do
 
     def _hold(self, jobs: Sequence[Job]) -> None:
         """Let those of tasks with a rate limit wait for their turn, out of the others' way."""
@@ -188,6 +193,7 @@ class Dispatch(Actor):
         """Let go of what is durable, and demand more."""
         for tag, held in zip(message.tags, message.held, strict=True):
             self._in_hand.pop(tag, None)
+            self._cargo.unload(tag)
             if tag < 0:
                 self._settle_acknowledged(tag)
             elif self._acknowledged.is_under_way(tag):
@@ -289,9 +295,10 @@ class Dispatch(Actor):
     def _demand(self) -> None:
         beside = min(self._held_count, self._context.options.prefetch_limit)
         missing = self._window.missing(len(self._in_hand) - beside + self._demanded)
-        if missing:
+        room = self._cargo.more(asked=missing > 0)
+        if missing or room:
             self._demanded += missing
-            self._intake.tell(Demand(missing))
+            self._intake.tell(Demand(missing, room))
 
 
 def fatal(delivery: Delivery) -> Job:

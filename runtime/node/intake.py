@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...actors import Actor, Backoff, Deferred, on
 from ...transports.errors import LeaseLost
+from .cargo import size_of
 from .messages import Closed, Deliver, Demand, Fetched, FetchFailed, Halt, Refetch
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class IntakeActor(Actor):
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
         self._credit = 0
+        self._room = 0
         self._fetching = False
         self._halted = False
         self._failures = 0
@@ -33,6 +35,7 @@ class IntakeActor(Actor):
     def demand(self, message: Demand) -> None:
         """Fetch so many more."""
         self._credit += message.credit
+        self._room += message.room
         self._fetch()
 
     @on(Halt)
@@ -48,6 +51,7 @@ class IntakeActor(Actor):
             logger.warning("%s: the broker is back", self._claim.queue)
             self._failures = 0
         self._credit -= len(event.deliveries)
+        self._room -= sum(map(size_of, event.deliveries))
         if event.deliveries:
             self._deliver(event.deliveries)
             self.after(0.0, Refetch())  # first they go to their slots: whoever waits for them is waiting now
@@ -83,9 +87,9 @@ class IntakeActor(Actor):
         return Deferred.LATER
 
     def _fetch(self) -> None:
-        if self._credit > 0 and not self._fetching and not self._halted:
+        if self._credit > 0 and self._room > 0 and not self._fetching and not self._halted:
             self._fetching = True
-            self._claim.intake.fetch(self._credit).pipe_to(self.ref, Fetched, FetchFailed)
+            self._claim.intake.fetch(self._credit, self._room).pipe_to(self.ref, Fetched, FetchFailed)
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
         assert self._claim.dispatch is not None

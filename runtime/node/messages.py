@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Demand(Message["IntakeActor", None]):
-    """Fetch so many more messages."""
+    """Fetch so many more messages, and take so many more bytes before pausing."""
 
     credit: int
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ class WorkerSettings:
         "Messages that a node holds for each slot at most, those that run included; by default, or as 0, as many as it "
         "gets done in 100 ms.",
     )
+    worker_prefetch_bytes: int = setting(
+        64 << 20,
+        "Bytes of messages that a node holds of a queue at most, unless the messages are fewer than its slots.",
+        check=lambda value: value > 0,
+    )
     worker_disable_rate_limits: bool = setting(
         False, "Rate limits of tasks do not hold.", old="CELERY_DISABLE_RATE_LIMITS"
     )

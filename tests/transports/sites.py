@@ -34,7 +34,7 @@ def note(name):
 
 
 @app.task(name="proj.work")
-def work(name):
+def work(name, ballast=""):
     (here / "begun" / name).touch()
     while not (here / "go").exists():
         time.sleep(0.01)

@@ -30,8 +30,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 class Doubts:
     """Keeps the tallies of an intake's queues. Noting is for any thread, all else for the lane's.
 
-    What the intake itself gave back is not counted when it comes again: nobody has died of it meanwhile, or at most
-    another node, of a message that will be counted the next time.
+    What came the first time, and the intake itself gave back, is not counted when it comes again: nobody has died of it
+    meanwhile, or at most another node, of a message that will be counted the next time.
 
     looked: called, on any thread, with what was looked into; what is doubtful still has to wait.
     """
@@ -80,7 +80,8 @@ class Doubts:
         for one in held:
             if one.key is not None:
                 self._tallies[one.consumer.queue].give_back(one.key)
-            self._remember(one.key or _key(one))
+            elif not one.doubtful:
+                self._remember(_key(one))
 
     def ended(self, held: Iterable[Held]) -> None:
         """Note that messages are no more."""

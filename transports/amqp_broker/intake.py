@@ -73,15 +73,17 @@ class AmqpIntake(Session[Wire]):
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
-        self._supply = Supply(self._queues, self._lock, self.wake, keeps_consumers=self._goes_with_its_consumer)
         self._doubts = Doubts(self._queues, self._publisher, self._looked_into)
+        self._supply = Supply(
+            self._queues, self._lock, self.wake, self._doubts.given_back, keeps_consumers=self._goes_with_its_consumer
+        )
         self._closed_by: ChannelClosed | None = None
         self._gone = False
         self._looked = now()
 
     # What others call, from any thread
 
-    def fetch(self, credit: int, room: float = inf) -> Completion[list[Delivery]]:
+    def fetch(self, credit: int, room: int | None = None) -> Completion[list[Delivery]]:
         """Claim up to `credit` due messages; see `Intake.fetch`."""
         completion: Completion[list[Delivery]] = Completion()
         if self.lane.closed:
@@ -89,7 +91,7 @@ class AmqpIntake(Session[Wire]):
             return completion
         with self._lock:
             before = self._supply.waiting
-            answer = self._supply.ask(completion, credit, room)
+            answer = self._supply.ask(completion, credit, inf if room is None else room)
             connected = self._supply.channel is not None
             doubtful = self._supply.doubtful()
         if before is not None:
@@ -307,9 +309,7 @@ class AmqpIntake(Session[Wire]):
         for ended in resting:
             link.wait(ended)
         with self._lock:
-            returned = supply.holding.give_up()
-            self._doubts.given_back(returned)
-            supply.give_back(returned)
+            supply.give_back(supply.holding.give_up())
         channel.call(amqp.Qos(0, 1, False), amqp.QosOk)  # its answer says that the rest has come through
         self._doubts.finish(link)
 

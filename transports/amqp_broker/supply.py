@@ -32,7 +32,7 @@ class Supply:
     """The messages and the consumers of one channel after another, and the fetch that waits.
 
     For those who hold `lock`. keeps_consumers: whether there is always one, since a queue goes with its last consumer.
-    wake: has the lane look around.
+    wake: has the lane look around. returned: is told of what goes back.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Supply:
         queues: Sequence[str],
         lock: AbstractContextManager[object],
         wake: Callable[[], object],
+        returned: Callable[[Sequence[Held]], object],
         *,
         keeps_consumers: bool,
     ) -> None:
@@ -53,6 +54,7 @@ class Supply:
         """Whether the lane looks soon for whether nobody fetches any more."""
         self._queues = queues
         self._wake = wake
+        self._returned = returned
         self._keeps_consumers = keeps_consumers
         self._credit = 0
         self._room = inf
@@ -158,6 +160,7 @@ class Supply:
     def give_back(self, held: Sequence[Held]) -> None:
         """Return messages to their places."""
         if held and self.channel is not None:
+            self._returned(held)
             self.channel.send(self.holding.give_back(self.channel, held))
 
     def _affordable(self) -> int:

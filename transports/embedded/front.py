@@ -49,7 +49,7 @@ class EmbeddedIntake:
         with self._asking, self._lock:
             return list(self._held.items())
 
-    def fetch(self, credit: int) -> Completion[list[Delivery]]:
+    def fetch(self, credit: int, room: int | None = None) -> Completion[list[Delivery]]:
         """See `Intake.fetch`."""
         if self._closed:
             return Completion.of([])
@@ -59,7 +59,7 @@ class EmbeddedIntake:
         elif refusal is not None:
             return Completion.failed(refusal)
         with self._asking:
-            return self._channel.call(ask.Fetch(self.owner, credit)).then(self._take)
+            return self._channel.call(ask.Fetch(self.owner, credit, room=room)).then(self._take)
 
     def settle(self, outcomes: Sequence[Outcome]) -> Completion[list[bool]]:
         """See `Intake.settle`."""

@@ -35,6 +35,7 @@ class Fetch(Request, tag=2):
     owner: str
     credit: int
     id: int = 0
+    room: int | None = None
 
 
 class Settle(Request, tag=3):

@@ -311,7 +311,7 @@ class Service:
     def _fetch(self, client: Client, request: Fetch) -> object:
         if split_owner(request.owner)[0] not in client.boots:
             raise LeaseLost(f"{request.owner} is not open on this connection")
-        self.broker.fetch(request.owner, request.credit, (client, request.id))
+        self.broker.fetch(request.owner, request.credit, (client, request.id), request.room)
         return _LATER
 
     def _wait(self, client: Client, request: Wait) -> object:

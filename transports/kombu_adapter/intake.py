@@ -56,7 +56,7 @@ class KombuIntake(Session[Link]):
 
     # What others call, from any thread
 
-    def fetch(self, credit: int) -> Completion[list[Delivery]]:
+    def fetch(self, credit: int, room: int | None = None) -> Completion[list[Delivery]]:
         """Claim up to `credit` due messages; see `Intake.fetch`."""
         completion: Completion[list[Delivery]] = Completion()
         self.lane.post(lambda: self._ask(credit, completion), lambda: completion.resolve([]))

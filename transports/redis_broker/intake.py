@@ -42,10 +42,11 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Waiting:
-    """A fetch that is not answered. number: how the server tells it from others."""
+    """A fetch that is not answered. number: how the server tells it from others. room: bytes, 0 for any."""
 
     number: int
     credit: int
+    room: int
     completion: Completion[list[Delivery]]
     since: float
 
@@ -90,13 +91,13 @@ class RedisIntake:
 
     # What others call, from any thread
 
-    def fetch(self, credit: int) -> Completion[list[Delivery]]:
+    def fetch(self, credit: int, room: int | None = None) -> Completion[list[Delivery]]:
         """Claim up to `credit` due messages; see `Intake.fetch`."""
         completion: Completion[list[Delivery]] = Completion()
         with self._lock:
             if self._closed:
                 return Completion.of([])
-            before, self._waiting = self._waiting, self._next_fetch(credit, completion)
+            before, self._waiting = self._waiting, self._next_fetch(credit, room or 0, completion)
             if isinstance(self._opened.error(), BrokerUnavailable):
                 self._opened = self._open()
             self._look()
@@ -226,9 +227,9 @@ class RedisIntake:
 
     # Taking
 
-    def _next_fetch(self, credit: int, completion: Completion[list[Delivery]]) -> _Waiting:
+    def _next_fetch(self, credit: int, room: int, completion: Completion[list[Delivery]]) -> _Waiting:
         self._fetches += 1
-        return _Waiting(self._fetches, max(1, min(credit, AT_ONCE)), completion, now())
+        return _Waiting(self._fetches, max(1, min(credit, AT_ONCE)), room, completion, now())
 
     def _look(self) -> None:
         """Ask for messages; what the waiting fetch was given before, and was not heard of, comes again."""
@@ -256,6 +257,7 @@ class RedisIntake:
             waiting.number * _TAGS + 1,
             "1" if again else "0",
             len(self._keys.steps),
+            waiting.room,
             *map(msgspec.json.encode, queues),
         )
 
@@ -298,7 +300,7 @@ class RedisIntake:
         self._heard_of = waiting.number
         deliveries = self._take(waiting.number, items)
         if not deliveries:
-            self._waiting = self._next_fetch(waiting.credit, waiting.completion)
+            self._waiting = self._next_fetch(waiting.credit, waiting.room, waiting.completion)
             self._look()
         return deliveries, None
 

@@ -86,8 +86,9 @@ FETCH = (
     + """
 -- Take up to ARGV[3] messages for the fetch ARGV[2] of the owner ARGV[1], and write down who holds them as kombu would:
 -- field -> [envelope, exchange, routing key]. Fields are ARGV[4] .. number, the first number is ARGV[5]. ARGV[6]: what
--- this fetch has taken before is wanted again. ARGV[7..]: the queues, as JSON. KEYS: unacked, its index, the node, the
--- number of lists of each queue being ARGV[7]; then, for each queue, its delayed messages and its lists.
+-- this fetch has taken before is wanted again. ARGV[7]: the number of lists of each queue. ARGV[8]: bytes after which
+-- no more messages are taken, 0 for any. ARGV[9..]: the queues, as JSON. KEYS: unacked, its index, the node; then, for
+-- each queue, its delayed messages and its lists.
 -- Returns {state, seconds until the next delayed message is due, list number, envelope, ..}; state -1: it is no owner.
 local last = redis.call('HGET', KEYS[3], ARGV[1])
 if not last then return {-1} end
@@ -106,25 +107,36 @@ if tonumber(last) >= tonumber(ARGV[2]) then
     end
     return answer
 end
-local left, number = tonumber(ARGV[3]), first
+local left, number, room = tonumber(ARGV[3]), first, tonumber(ARGV[8])
+if room == 0 then room = math.huge end
+local function some()
+    -- Return how many to take at a time: as many as fit by the size of those before them.
+    if room == math.huge then return left end
+    local taken = number - first
+    if taken == 0 then return math.min(left, 2) end
+    return math.min(left, math.max(1, math.floor(room * taken / (tonumber(ARGV[8]) - room + 1))))
+end
 local entries, index = {}, {}
-for queue = 8, #ARGV do
-    local start = 4 + (queue - 8) * (lists + 1)
+for queue = 9, #ARGV do
+    local start = 4 + (queue - 9) * (lists + 1)
     promote(KEYS[start], start + 1)
     for list = 1, lists do
-        if left > 0 then
-            local items = redis.call('RPOP', KEYS[start + list], left) or {}
+        while left > 0 and room > 0 do
+            local wanted = some()
+            local items = redis.call('RPOP', KEYS[start + list], wanted) or {}
             for _, item in ipairs(items) do
                 local field = ARGV[4] .. string.format('%d', number)
                 entries[#entries + 1] = field
                 entries[#entries + 1] = '[' .. item .. ',"",' .. ARGV[queue] .. ']'
                 index[#index + 1] = now
                 index[#index + 1] = field
-                answer[#answer + 1] = (queue - 8) * lists + list - 1
+                answer[#answer + 1] = (queue - 9) * lists + list - 1
                 answer[#answer + 1] = item
                 number = number + 1
+                room = room - #item
             end
             left = left - #items
+            if #items < wanted then break end
         end
     end
     if left == tonumber(ARGV[3]) then

@@ -56,6 +56,27 @@ def test_what_is_not_due_waits_in_the_broker_on_a_ladder_that_is_also_kombus(rab
     transport.close()
 
 
+@pytest.mark.timeout(90)  # 28 quorum queues take more
+def test_what_is_not_due_waits_on_a_ladder_of_quorum_queues_before_a_quorum_queue(rabbitmq_url: str) -> None:
+    arguments = {"x-queue-type": "quorum"}
+    transport = connect(rabbitmq_url, delayed_delivery="quorum", queue_arguments=arguments, patience=60.0)
+    queue, now_, later = (os.urandom(4).hex() for _ in range(3))
+    transport.publisher().publish([publication(now_, queue)]).get(timeout=70)
+    due = time.time() + 3.5
+    transport.publisher().publish([publication(later, queue, eta=due)]).get(timeout=70)
+    intake = transport.intake([queue], "boot.1")
+
+    acknowledge(intake, take(intake, 1))
+    (delivery,) = take(intake, 1)
+
+    assert time.time() >= due
+    assert task_id(delivery) == later
+    assert delivery.deaths == 0
+    assert not [name for name in decode_head(delivery.head).headers if name.startswith("x-")]
+    acknowledge(intake, [delivery])
+    transport.close()
+
+
 def test_a_kind_of_queue_that_there_is_not_is_an_error() -> None:
     with pytest.raises(TransportError, match="quorum, classic"):
         connect("amqp://", delayed_delivery="stream")

@@ -144,6 +144,19 @@ def test_what_an_intake_gave_back_itself_is_not_counted(connected: Connect) -> N
     assert transport.size("q.deaths").get(timeout=PATIENCE) == 0
 
 
+def test_what_may_have_been_died_of_is_counted_again_by_whoever_gave_it_back(
+    connected: Connect, program: StartProgram, rabbitmq_url: str
+) -> None:
+    publish(connected(), publication("one", "q"))
+    holder = program(["-c", _HOLDER, rabbitmq_url, "1"])
+    holder.wait_for_output("took 0 end")
+    holder.kill()
+
+    intake = connected().intake(["q"], "boot.1")
+
+    assert [deaths_of(intake) for _ in range(3)] == [[1]] * 3
+
+
 def test_what_has_ended_is_not_remembered(connected: Connect) -> None:
     transport = connected()
     publish(transport, publication("one", "q"))

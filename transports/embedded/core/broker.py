@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from msgspec.structs import replace
 
@@ -12,7 +13,7 @@ from ...message import Outcome, Publication, Verdict
 from .chords import ChordBoard
 from .dead import Morgue
 from .fetches import Fetches
-from .owners import Answer, Owner, Tenant, Tenants, Token, split_owner
+from .owners import Answer, Owner, Tenant, Tenants, Token, Waiting, split_owner
 from .place import sequence_of
 from .policy import Policy
 from .queues import Queues
@@ -239,15 +240,15 @@ class Broker:
         for publication in publications:
             self.queues.publish(publication, self.now)
 
-    def fetch(self, name: str, credit: int, token: Token) -> None:
-        """Answer `token` with up to `credit` messages, as soon as there is one."""
+    def fetch(self, name: str, credit: int, token: Token, room: int | None = None) -> None:
+        """Answer `token` with up to `credit` messages, as soon as there is one; none after that which fills `room`."""
         owner = self._owners.get(name)
         if owner is None:
             raise LeaseLost(f"{name} holds no lease: open an intake with the next epoch")
         if owner.waiting is not None:
             raise TransportError(f"{name} has a fetch under way: one at a time")
         self._tenants.renew(owner.tenant, self.mono)
-        self._fetches.begin(owner, token, credit)
+        self._fetches.begin(owner, Waiting(token, credit, inf if room is None else room))
 
     def settle(self, name: str, outcomes: Sequence[Outcome]) -> list[bool]:
         """Carry out outcomes in order; False for each whose tag the owner does not hold."""

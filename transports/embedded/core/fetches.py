@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .owners import Answer, Owner, Token, Waiting
+from .owners import Answer, Owner, Waiting
 from .ready import Ready
 from .records import Claimed, Message
 
@@ -20,9 +20,9 @@ class Fetches:
         self._hungry: dict[str, Owner] = {}
         self._begun: list[Owner] = []
 
-    def begin(self, owner: Owner, token: Token, credit: int) -> None:
-        """Have `token` answered by up to `credit` messages, as soon as there is one."""
-        owner.waiting = Waiting(token, credit)
+    def begin(self, owner: Owner, waiting: Waiting) -> None:
+        """Have a fetch answered as soon as there is a message."""
+        owner.waiting = waiting
         self._hungry[owner.name] = owner
         self._begun.append(owner)
 
@@ -45,20 +45,22 @@ class Fetches:
         answers: list[Answer] = []
         for owner in list(self._hungry.values()):
             waiting = owner.waiting
-            deliveries = self._take(owner, waiting.credit) if waiting is not None else []
+            deliveries = self._take(owner, waiting.credit, waiting.room) if waiting is not None else []
             if waiting is not None and deliveries:
                 self.stop(owner)
                 answers.append(Answer(waiting.token, deliveries))
         return answers
 
-    def _take(self, owner: Owner, credit: int) -> list[Claimed]:
+    def _take(self, owner: Owner, credit: int, room: float) -> list[Claimed]:
         deliveries: list[Claimed] = []
         for queue in owner.queues[owner.turn :] + owner.queues[: owner.turn]:
-            if len(deliveries) == credit:
+            if len(deliveries) == credit or (deliveries and room <= 0):
                 break
             if queue.look():
                 share = self._share(queue, credit - len(deliveries))
-                deliveries += [self._claim(owner, queue, message) for message in queue.take(share)]
+                taken = queue.take(share, room)
+                room -= sum(len(message.head) + len(message.body) for message in taken)
+                deliveries += [self._claim(owner, queue, message) for message in taken]
         owner.turn = (owner.turn + 1) % len(owner.queues)
         return deliveries
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from ...errors import TransportError
@@ -33,10 +34,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Waiting:
-    """A fetch that has to be answered: by up to `credit` messages."""
+    """A fetch that has to be answered: by up to `credit` messages, and none after the one that fills `room` (bytes)."""
 
     token: Token
     credit: int
+    room: float = inf
 
 
 @dataclass(slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from math import inf
 
 from .place import bounds
 from .records import Message
@@ -52,16 +53,18 @@ class Ready:
         if len(self._heap) > self._window or self._bytes > self._budget:
             self._shrink()
 
-    def take(self, credit: int) -> list[Message]:
-        """Claim up to `credit` messages, in order."""
+    def take(self, credit: int, room: float = inf) -> list[Message]:
+        """Claim up to `credit` messages, in order, and none after the one that fills `room` (bytes)."""
         taken: list[Message] = []
-        while len(taken) < credit and self.look():
+        while len(taken) < credit and (room > 0 or not taken) and self.look():
             heap, loaded = self._heap, self._loaded
-            while heap and len(taken) < credit:
+            while heap and len(taken) < credit and (room > 0 or not taken):
                 message = loaded.pop(heappop(heap), None)
                 if message is not None:
                     taken.append(message)
-                    self._bytes -= len(message.head) + len(message.body)
+                    size = len(message.head) + len(message.body)
+                    self._bytes -= size
+                    room -= size
         self.claimed.update([message.place for message in taken])
         return taken
 
