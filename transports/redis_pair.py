@@ -9,9 +9,9 @@ from typing import Any, cast
 from redis import ConnectionPool, Redis, exceptions
 
 from .errors import BrokerRefused, BrokerUnavailable
+from .redis_errors import LOST, explained
 from .redis_url import plain_url
 from .tls import Tls, for_redis
-from .urls import scrub, without_passwords
 
 REPLY_TIMEOUT = 10.0
 """Seconds after which a server that does not answer is taken for gone."""
@@ -31,7 +31,7 @@ class RedisPair:
 
     @property
     def lost_errors(self) -> tuple[type[BaseException], ...]:
-        return (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, OSError)
+        return LOST
 
     @property
     def refused_errors(self) -> tuple[type[BaseException], ...]:
@@ -39,10 +39,7 @@ class RedisPair:
 
     def explained(self, error: BaseException) -> BrokerUnavailable | BrokerRefused:
         """Return an error of redis-py as one of ours, without a password."""
-        where, text = without_passwords(self._url), scrub(str(error), self._url).rstrip(".")
-        if isinstance(error, self.lost_errors) and not isinstance(error, exceptions.AuthenticationError):
-            return BrokerUnavailable(f"{where} is not available: {text}")
-        return BrokerRefused(f"{where} refuses: {text}")
+        return explained(error, self._url)
 
     def open(self) -> None:
         """Find out whether the server is there; raises `BrokerUnavailable` or `BrokerRefused`."""

@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from .. import redis_errors
 from ..errors import BrokerRefused, BrokerUnavailable, TransportError
 from ..redis_url import plain_url
 from ..tls import for_redis
@@ -25,8 +26,6 @@ OLDEST = (6, 2)
 """The first Redis that has `BLMOVE`, and pops several at once."""
 
 _SENTINEL_PORT = 26379
-_LOST = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, OSError)
-_REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError)
 
 
 @dataclass(slots=True)
@@ -90,18 +89,15 @@ class Address:
 
     def explained(self, error: BaseException) -> BrokerUnavailable | BrokerRefused:
         """Return an error of redis-py as one of ours, without a password."""
-        text = scrub(str(error), self.url).strip().rstrip(".")
-        if isinstance(error, _LOST) and not isinstance(error, _REFUSED):
-            return self.unavailable(text)
-        return self.refused(text)
+        return redis_errors.explained(error, self.url)
 
     def unavailable(self, why: str) -> BrokerUnavailable:
         """Return the error that it cannot be reached."""
-        return BrokerUnavailable(f"{self} is not available: {why}")
+        return redis_errors.unavailable(self.url, why)
 
     def refused(self, why: str) -> BrokerRefused:
         """Return the error that it is there and says no."""
-        return BrokerRefused(f"{self} refuses: {why}")
+        return redis_errors.refused(self.url, why)
 
     def _dial(self, pool: Any, preamble: Sequence[tuple[Any, ...]]) -> socket.socket:
         connection = pool.make_connection()
