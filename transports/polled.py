@@ -1,7 +1,8 @@
-"""`PolledResults`: the side of a result store that nobody tells anything, so that it looks by itself.
+"""`PolledResults`: the side of a result store that nobody has to tell anything, as it looks by itself.
 
 Each task that somebody waits for has a pace of its own: looked for at once, soon again, and then less and less often,
-up to the longest pause. All that are due are looked for together. What this process stores itself is found at once.
+up to the longest pause. All that are due are looked for together. What this process stores itself is found at once, and
+so is what the store says it has news of, where it can.
 """
 
 from __future__ import annotations
@@ -98,6 +99,10 @@ class PolledResults(CountsNothing, ResultSession[L]):
     def sweep(self, link: L) -> int:
         """Delete what has expired; returns how much that was; on the lane's thread."""
 
+    def hear(self, link: L) -> Iterable[str]:
+        """Return tasks that the store says it has news of, where it can tell; on the lane's thread, without waiting."""
+        return ()
+
     def get(self, task_ids: Sequence[str]) -> Completion[list[bytes | None]]:
         """Return payloads, in order; None where nothing is stored."""
 
@@ -138,6 +143,7 @@ class PolledResults(CountsNothing, ResultSession[L]):
         self.look_again(self.waiters.tasks())
 
     def serve(self, link: L) -> float | None:
+        self.look_again(self.hear(link))
         due = self._due()
         if due:
             self._deliver(due, self.look(link, due))

@@ -60,7 +60,7 @@ def result_options(conf: Settings, url: str, broker: str) -> dict[str, object]:
         **{option: conf[name] for name, option in _DATABASE.items()},
         "engine_callback": _callback(conf),
         **_kept(conf),
-        **_known(said, *_POLLED, "connect_timeout"),
+        **_known(said, *_POLLED, "connect_timeout", "notify"),
     }
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ..errors import BrokerRefused, BrokerUnavailable
-from ..lane import unix_time
+from ..lane import HasFileno, unix_time
+from ..payloads import READY
 from ..urls import scrub, without_passwords
 from .rows import Row
 from .tables import Tables
+
+if TYPE_CHECKING:
+    from .ear import Ear
 
 _AT_ONCE = 500
 _ATTEMPTS = 5
@@ -27,15 +30,20 @@ _PASSING = ("starting up", "shutting down", "recovery mode", "too many", "connec
 class Database:
     """Reads and writes rows; each method is one transaction.
 
-    expires: seconds after which a result counts as gone, None for never.
+    expires: seconds after which a result counts as gone, None for never. notify: whether PostgreSQL tells those who
+    wait.
     """
 
-    def __init__(self, url: str, make_engine: Callable[[], sa.Engine], tables: Tables, expires: float | None) -> None:
+    def __init__(
+        self, url: str, make_engine: Callable[[], sa.Engine], tables: Tables, expires: float | None, *, notify: bool
+    ) -> None:
         self._url = url
         self._engine = make_engine()
+        self._reading = _reading(self._engine)
         self._tables = tables
         self._expires = expires
         self._columns: Collection[str] = ()
+        self._ear = _ear_of(self._engine, url) if notify else None
 
     # What a session asks for
 
@@ -62,35 +70,57 @@ class Database:
         except (*self.lost_errors, *self.refused_errors) as error:
             self.close()
             raise self.explained(error) from error
+        except BaseException:
+            self.close()  # nobody else knows of what was opened
+            raise
 
     def close(self) -> None:
         """Close the connections."""
+        if self._ear is not None:
+            self._ear.close()
         self._engine.dispose()
 
     def abandon(self) -> None:
         """Forget the connections, which belong to the process that this one was forked off."""
+        if self._ear is not None:
+            self._ear.abandon()
         self._engine.dispose(close=False)
 
-    def sockets(self) -> Sequence[socket.socket]:
-        return ()
+    def sockets(self) -> Sequence[HasFileno]:
+        return () if self._ear is None else self._ear.sockets()
 
     def tick(self) -> float | None:
         return None
 
     # Results
 
+    def listen(self) -> bool:
+        """Begin to hear of results, where the database tells; returns whether it has begun just now."""
+        return self._ear is not None and self._ear.listen()
+
+    def heard(self) -> list[str]:
+        """Return the tasks whose results were stored, as far as the database has told."""
+        return [] if self._ear is None else self._ear.heard()
+
     def write(self, rows: Mapping[str, Row]) -> None:
         """Write the rows of tasks, save where a success is stored already."""
         kept = [{name: row[name] for name in row if name in self._columns} for row in rows.values()]
         kept.sort(key=lambda row: row["task_id"])  # two who write the same rows do not wait for each other
-        self._insisting(lambda connection: self._write(connection, kept))
+        final = [row["task_id"] for row in kept if row["status"] in READY]
+
+        def write(connection: sa.Connection) -> None:
+            self._write(connection, kept)
+            if self._ear is not None:
+                self._ear.tell(connection, final)
+
+        self._insisting(write)
 
     def read(self, task_ids: Sequence[str]) -> dict[str, Row]:
         """Return the rows of tasks."""
         table = self._tables.task
         present = [column for column in table.columns if column.name in self._columns]
         rows: dict[str, Row] = {}
-        with self._engine.begin() as connection:
+        with self._reading.begin() as connection:
             for part in _parts(task_ids):
                 found = connection.execute(sa.select(*present).where(table.c.task_id.in_(part), self._alive(table)))
                 rows.update((row["task_id"], self._whole({**row})) for row in found.mappings())
@@ -118,7 +148,7 @@ class Database:
     def restore_group(self, group_id: str) -> bytes | None:
         """Return what the row of a group says of its members."""
         table = self._tables.group
-        with self._engine.begin() as connection:
+        with self._reading.begin() as connection:
             found = connection.execute(
                 sa.select(table.c.result).where(table.c.taskset_id == group_id, self._alive(table))
             ).scalar()
@@ -185,6 +215,23 @@ class Database:
 
     def _whole(self, row: Mapping[str, Any]) -> Row:
         return {**dict.fromkeys(self._tables.task.columns.keys()), **row}
+
+
+def _reading(engine: sa.Engine) -> sa.Engine:
+    """Return an engine of the same connections for statements that need no transaction.
+
+    PostgreSQL's drivers send the beginning and the end of each by themselves, and wait for the answers.
+    """
+    return engine.execution_options(isolation_level="AUTOCOMMIT") if engine.dialect.name == "postgresql" else engine
+
+
+def _ear_of(engine: sa.Engine, url: str) -> Ear | None:
+    """Return what hears of results, where the database and its driver can tell."""
+    if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
+        return None
+    from .ear import Ear  # psycopg is an extra
+
+    return Ear(engine, url)
 
 
 def _as_change(row: Row) -> dict[str, Any]:

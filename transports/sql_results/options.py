@@ -21,7 +21,8 @@ class SqlOptions:
     are encoded; accept: the content types that may be decoded. expires: seconds for which results are kept, None for
     ever; the tables keep no other time for any of them. patience: seconds after which a server that cannot be reached
     is an error. reply_timeout: seconds after which one that does not answer is taken for gone (by psycopg and
-    PyMySQL). poll_interval: seconds between two looks for a result at most.
+    PyMySQL). poll_interval: seconds between two looks for a result at most. notify: PostgreSQL (with psycopg) tells
+    those who wait, so that they need not wait for the next look.
     """
 
     engine_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -36,3 +37,4 @@ class SqlOptions:
     connect_timeout: float = 4.0
     reply_timeout: float = 10.0
     poll_interval: float = LONGEST_PAUSE
+    notify: bool = True

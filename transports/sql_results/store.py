@@ -40,7 +40,7 @@ class SqlResults(PolledResults[Database]):
         make_engine(url, said).dispose()  # what is wrong with the URL or the options is told here
         super().__init__(
             f"results in {without_passwords(url)}",
-            lambda: Database(url, engine, tables, said.expires),
+            lambda: Database(url, engine, tables, said.expires, notify=said.notify),
             said.patience,
             said.poll_interval,
             said.expires,
@@ -64,6 +64,11 @@ class SqlResults(PolledResults[Database]):
         """See `PolledResults`."""
         rows = link.read(task_ids)
         return [self._found(rows.get(task_id)) for task_id in task_ids]
+
+    def hear(self, link: Database) -> Sequence[str]:
+        """See `PolledResults`."""
+        heard = link.heard()
+        return self.waiters.tasks() if self.waiters and link.listen() else heard
 
     def forget(self, task_ids: Sequence[str]) -> Completion[None]:
         """Delete results."""

@@ -59,7 +59,8 @@ class Tables:
             except (exc.IntegrityError, exc.ProgrammingError, exc.OperationalError) as error:
                 if attempt == _ATTEMPTS - 1 or "exist" not in str(error.orig):
                     raise
-        missing = [column for column in self.task.columns if column.name not in self._present(engine)]
+        present = self._present(engine)
+        missing = [column for column in self.task.columns if column.name not in present]
         for column in missing:
             self._add(engine, column)
         return self._present(engine) if missing else frozenset(self.task.columns.keys())
