@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ...transports import codecs
 from ..states import PENDING, PROPAGATE_STATES, SUCCESS
@@ -24,6 +24,8 @@ class ResultSet(AsyncResult[list[Any]]):
 
     Its state is FAILURE once one has failed, SUCCESS once all have finished well, PENDING until then.
     """
+
+    _of_several: ClassVar[bool] = True
 
     def __init__(self, results: Iterable[AsyncResult[Any]], *, app: App | None = None) -> None:
         self.results: list[AsyncResult[Any]] = list(dict.fromkeys(results))

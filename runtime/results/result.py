@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from ...actors.errors import Timeout
 from ..states import PENDING, PROPAGATE_STATES, READY_STATES, SUCCESS
@@ -24,6 +24,9 @@ class AsyncResult(Generic[R_co]):
     Thread-safe. What is final is read once and kept. Methods with an `a` in front do the same without blocking the
     event loop. Raises `NoResultBackend` where the app stores no results.
     """
+
+    _of_several: ClassVar[bool] = False
+    """Whether it stands for several tasks."""
 
     def __init__(self, id: str, *, app: App | None = None, parent: AsyncResult[Any] | None = None) -> None:  # noqa: A002
         if app is None:
@@ -241,6 +244,13 @@ class AsyncResult(Generic[R_co]):
             yield node
             node = node.parent
 
+    def _before(self) -> Iterator[AsyncResult[Any]]:
+        """Yield the tasks before it in its chain.
+
+        Those of a chord's header are left out: their failure becomes the body's own, as `ChordError`, a moment later.
+        """
+        return (node for node in self._lineage() if node is not self and not node._of_several)
+
     def _meta(self) -> Meta:
         return self._final or self._read(self.app.results.get([self.id]).get())
 
@@ -267,14 +277,12 @@ class AsyncResult(Generic[R_co]):
             raise Timeout(f"task {self.id} has not finished within {deadline.timeout} s") from error
 
     def _raise_for_parents(self) -> None:
-        for node in self._lineage():
-            if node is not self:
-                node.maybe_throw()
+        for node in self._before():
+            node.maybe_throw()
 
     async def _araise_for_parents(self) -> None:
-        for node in self._lineage():
-            if node is not self:
-                _value_of(node.id, await node._ameta(), propagate=True, callback=None)
+        for node in self._before():
+            _value_of(node.id, await node._ameta(), propagate=True, callback=None)
 
     def _outcome(self, propagate: bool, callback: Callable[[str, Any], object] | None) -> R_co:
         return cast("R_co", _value_of(self.id, cast("Meta", self._final), propagate, callback))

@@ -12,7 +12,12 @@ import pytest
 
 from understudy.runtime.app.app import App
 from understudy.runtime.canvas import group
-from understudy.runtime.exceptions import NoResultBackend, TimeoutError, WorkerLostError  # noqa: A004 - Celery's name
+from understudy.runtime.exceptions import (
+    ChordError,
+    NoResultBackend,
+    TimeoutError,  # noqa: A004 - Celery's name
+    WorkerLostError,
+)
 from understudy.runtime.results.group import GroupResult, ResultSet
 from understudy.runtime.results.guard import allow_join_result
 from understudy.runtime.results.meta import RemoteError, dump_exception, load_exception
@@ -146,6 +151,33 @@ def test_a_failure_before_it_in_a_chain_ends_the_wait(app: App, pump: Pump, echo
         child.get(timeout=PATIENCE, interval=0.01)
     with pytest.raises(WorkerLostError):
         asyncio.run(child.aget(timeout=PATIENCE, interval=0.01))
+
+
+def test_a_chord_raises_its_own_error_however_long_after_its_headers(
+    app: App, pump: Pump, fail: Task[..., Any]
+) -> None:
+    @app.task
+    def fall() -> None:
+        raise ChordError("a part has failed")
+
+    header = GroupResult("header", [fail.delay()], app=app)
+    pump.run()
+
+    def late() -> AsyncResult[Any]:
+        body = fall.delay()
+        body.parent = header
+        return body
+
+    async def awaited() -> None:
+        waiting = asyncio.create_task(late().aget(timeout=PATIENCE, interval=0.01))
+        await asyncio.wait([waiting], timeout=0.1)
+        pump.run()
+        await waiting
+
+    with pytest.raises(ChordError):
+        late().get(timeout=PATIENCE, interval=0.01, on_interval=pump.run)
+    with pytest.raises(ChordError):
+        asyncio.run(awaited())
 
 
 def test_waiting_inside_a_task_is_refused_unless_it_is_allowed(app: App, pump: Pump, echo: Task[..., Any]) -> None:
