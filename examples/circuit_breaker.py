@@ -18,7 +18,7 @@ from understudy.actors import (
     on,
 )
 
-PATIENCE, WINDOW, REST = 2, 60.0, 0.3
+PATIENCE, WINDOW, REST = 2, 60.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
