@@ -40,9 +40,10 @@ def command_line(pid: int) -> str:
 def children(pid: int) -> set[int]:
     """Return the pids of a process's running children."""
     found: set[int] = set()
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            found.update(map(int, listing.read_text().split()))
+    with suppress(OSError):  # it has ended: its folder may go while it is read
+        for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+            with suppress(OSError):
+                found.update(map(int, listing.read_text().split()))
     return {child for child in found if is_running(child)}
 
 
