@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ class TestRedisServer:
         assert redis_url == redis_server.url
 
 
+def on_disk(directory: Path) -> bytes:
+    """Return what RabbitMQ's tables have on the disk: a declaration is answered before it is written."""
+    found = b""
+    for file in directory.rglob("mnesia/**/*"):
+        if file.suffix in {".LOG", ".DCL", ".DCD"}:
+            with suppress(FileNotFoundError):
+                found += file.read_bytes()
+    return found
+
+
 class TestRabbitMQServer:
     def test_gives_each_test_an_empty_virtual_host(self, rabbitmq_server: RabbitMQServer, rabbitmq_url: str) -> None:
         vhost = rabbitmq_url.rpartition("/")[2]
@@ -56,11 +67,12 @@ class TestRabbitMQServer:
 
     def test_comes_back_after_a_kill(self, rabbitmq_server: RabbitMQServer, rabbitmq_url: str) -> None:
         vhost = rabbitmq_url.rpartition("/")[2]
-        rabbitmq_server.manage("PUT", f"queues/{vhost}/durable", {"durable": True})
+        rabbitmq_server.manage("PUT", f"queues/{vhost}/survivor", {"durable": True})
+        wait_until(lambda: b"survivor" in on_disk(rabbitmq_server.directory), what="the queue on the disk")
         rabbitmq_server.kill()
         rabbitmq_server.start()
         names = [queue["name"] for queue in rabbitmq_server.manage("GET", f"queues/{vhost}")]
-        assert names == ["durable"]
+        assert names == ["survivor"]
 
 
 class TestFaultProxy:
