@@ -21,7 +21,7 @@ from tests.support.rabbitmq import RabbitMQServer
 from .embedded import SLOTS, Ours, Program, fresh
 from .ledger import GATE, OPEN
 from .processes import peak_memory, wait_until
-from .rabbitmq import OnRabbitMQ, OursOnRabbitMQ
+from .rabbitmq import SERVER_MEMORY, OnRabbitMQ, OursOnRabbitMQ
 from .redis import OursOnRedis
 from .report import Line, Report, Sheet
 
@@ -169,7 +169,7 @@ def main() -> None:
     with ExitStack() as stack:
         if "rabbitmq" in arguments.brokers:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rabbitmq-", ignore_cleanup_errors=True))
-            OnRabbitMQ.server = stack.enter_context(RabbitMQServer(Path(directory)))
+            OnRabbitMQ.server = stack.enter_context(RabbitMQServer(Path(directory), SERVER_MEMORY))
         if "waiting" in arguments.only:
             growth.waiting(counts)
         if "bodies" in arguments.only:

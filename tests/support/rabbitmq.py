@@ -33,7 +33,7 @@ auth_mechanisms.2 = AMQPLAIN
 auth_mechanisms.3 = EXTERNAL
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
-vm_memory_high_watermark.absolute = 1GB
+vm_memory_high_watermark.absolute = {memory}
 disk_free_limit.absolute = 50MB
 log.file.level = warning
 """
@@ -41,14 +41,18 @@ _ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_
 
 
 class RabbitMQServer(Server):
-    """A RabbitMQ node with its management, and login by certificate; durable queues survive `kill` and `start`."""
+    """A RabbitMQ node with its management, and login by certificate; durable queues survive `kill` and `start`.
+
+    memory: what it may take before it lets nobody publish any more.
+    """
 
     binary = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the one in the PATH is a wrapper that changes the user
     package = "rabbitmq-server"
     start_timeout = 90.0  # 5 seconds on an idle machine
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, memory: str = "1GB") -> None:
         super().__init__(directory)
+        self._memory = memory
         self.management_port = free_port()
         self.tls_port: int = free_port()
         self.certificates: Certificates = Certificates(directory / "certificates")
@@ -151,6 +155,7 @@ class RabbitMQServer(Server):
             authority=self.certificates.authority,
             certificate=self.certificates.server,
             key=self.certificates.key,
+            memory=self._memory,
         )
 
     def _start_mapper(self) -> None:
