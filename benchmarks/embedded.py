@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,10 +26,10 @@ from . import sampling
 from .ledger import VARIABLE, Ledger
 from .processes import answer, cpu_seconds, environment_of, running, wait_until
 from .relay import EmbeddedRelay, relayed
-from .report import Report, Row
+from .report import Report, Row, percentiles
 
 SLOTS = 2
-MICRO, MILLI = 1e6, 1e3
+MICRO = 1e6
 PARTS = {"understudy-pool": "pool processes", "embedded.writer": "writer", "understudy-fork": "forkserver"}
 Program = subprocess.Popen[bytes]
 B = TypeVar("B", bound="Bench")
@@ -198,8 +197,7 @@ def round_trips(kind: type[Bench], pool: str, count: int) -> tuple[float, float]
     """Return p50 and p99 of calling a task and getting its result, one after another, in milliseconds."""
     with fresh(kind, results=True) as bench, bench.serving(pool):
         seconds = bench.ask("trips", count)["seconds"]
-    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-    return cuts[49] * MILLI, cuts[98] * MILLI
+    return percentiles(seconds)
 
 
 def profile(count: int) -> None:

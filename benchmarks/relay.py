@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import sqlite3
-import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from .bare_amqp import Post
+from .report import percentiles
 
 _FORK = multiprocessing.get_context("fork")
 _MESSAGE = b"m" * 600
@@ -171,8 +171,7 @@ class RabbitMQRelay(Relay):
 def relayed(relay: Relay, count: int) -> tuple[float, float]:
     """Return p50 and p99 of so many round trips, in milliseconds."""
     with relay:
-        cuts = statistics.quantiles(relay.seconds(count), n=100, method="inclusive")
-    return cuts[49] * 1e3, cuts[98] * 1e3
+        return percentiles(relay.seconds(count))
 
 
 def _echo(line: socket.socket) -> None:

@@ -195,6 +195,12 @@ def times_better(ours: list[float], theirs: list[float], unit: str) -> float | N
     return our / their if higher_is_better(unit) else their / our
 
 
+def percentiles(seconds: list[float]) -> tuple[float, float]:
+    """Return p50 and p99 of some times, in milliseconds."""
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    return cuts[49] * 1e3, cuts[98] * 1e3
+
+
 def spread(values: list[float], unit: str) -> str:
     """Return the median of some values, and least and most below it."""
     if not values:

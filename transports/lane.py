@@ -100,6 +100,10 @@ class Lane:
         if self._asleep:
             self._wake()
 
+    def nudge(self, refused: Callable[[], object] | None = None) -> None:
+        """Have the resident take a turn; calls `refused` instead where the lane closes before."""
+        self.post(_nothing, refused)
+
     def after(self, seconds: float, work: Callable[[], object]) -> None:
         """Run `work` on the lane in some seconds; for calls on the lane's own thread."""
         heapq.heappush(self._timers, (now() + seconds, next(self._order), work))
@@ -208,3 +212,7 @@ def _run(work: Callable[[], Any], completion: Completion[Any]) -> None:
         completion.resolve(work())
     except Exception as error:  # noqa: BLE001 - the error belongs to whoever waits for it
         completion.fail(error)
+
+
+def _nothing() -> None:
+    """Be a job after which the lane looks around."""

@@ -22,8 +22,6 @@ _PAUSE = 1.0
 _REMEMBERED = 10_000
 """Messages that were given back, and are known again when they come back."""
 
-_STRANGE = object()
-
 logger: logging.Logger = logging.getLogger(__name__)
 
 
@@ -66,7 +64,8 @@ class Doubts:
         for held in doubtful:
             key = _key(held)
             with self._lock:
-                held.doubtful = self._ours.pop(key, _STRANGE) is _STRANGE
+                held.doubtful = key not in self._ours
+                self._ours.pop(key, None)
             if held.doubtful:
                 held.key = key
                 strange.append(held)

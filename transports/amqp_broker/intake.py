@@ -98,7 +98,7 @@ class AmqpIntake(Session[Wire]):
             before.resolve([])
         self._give(answer)
         if not connected:
-            self.lane.post(_nothing, lambda: completion.resolve([]))
+            self.lane.nudge(lambda: completion.resolve([]))
         elif self.lane.closed:
             completion.resolve([])
         elif doubtful:
@@ -140,7 +140,7 @@ class AmqpIntake(Session[Wire]):
 
     def wake(self) -> None:
         """Have the lane look around."""
-        self.lane.post(_nothing)
+        self.lane.nudge()
 
     # What the channel tells, on the thread that reads
 
@@ -360,7 +360,3 @@ class AmqpIntake(Session[Wire]):
         self._doubts.given_back(held[one.tag] for one in back if one.delay <= 0)
         self._doubts.ended(one for tag, one in held.items() if tag not in returned)
         return any(one.key is not None for one in held.values())
-
-
-def _nothing() -> None:
-    """Be a job that wakes the lane."""

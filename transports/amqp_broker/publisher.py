@@ -89,13 +89,11 @@ class AmqpPublisher(Session[PublishingWire]):
 
     def publish(self, publications: Sequence[Publication]) -> Completion[None]:
         """Publish in order; fails with `BrokerUnavailable` within seconds where the broker cannot be reached."""
-        batch = self._put(publications)
-        return batch.completion if isinstance(batch, Batch) else batch
+        return _end_of(self._put(publications))
 
     def send(self, parcels: Sequence[Parcel]) -> Completion[None]:
         """Publish what has its bytes already, as `publish` does."""
-        batch = self._send(parcels)
-        return batch.completion if isinstance(batch, Batch) else batch
+        return _end_of(self._send(parcels))
 
     def post(self, publications: Sequence[Publication]) -> Completion[None]:
         """Publish as `publish` does, and be done as soon as everything has been sent.
@@ -105,7 +103,7 @@ class AmqpPublisher(Session[PublishingWire]):
         """
         batch = self._put(publications)
         if not isinstance(batch, Batch) or not self._outbox.post(batch):
-            return batch.completion if isinstance(batch, Batch) else batch
+            return _end_of(batch)
         ids = ", ".join(publication.id for publication in publications[:_NAMED])
         batch.completion.add_done_callback(lambda done: self._lament(done, ids, len(publications)))
         return Completion.of(None)
@@ -218,7 +216,7 @@ class AmqpPublisher(Session[PublishingWire]):
         return wait_on_thread(completion, timeout) if link is None else link.wait_until_done(completion, timeout)
 
     def _wake(self) -> None:
-        self.lane.post(_nothing)
+        self.lane.nudge()
 
     def _lament(self, done: Completion[None], ids: str, count: int) -> None:
         error = done.error()
@@ -233,5 +231,5 @@ class AmqpPublisher(Session[PublishingWire]):
         return BrokerUnavailable(f"{self.lane.name} is closed")
 
 
-def _nothing() -> None:
-    """Be a job that wakes the lane."""
+def _end_of(batch: Batch | Completion[None]) -> Completion[None]:
+    return batch.completion if isinstance(batch, Batch) else batch

@@ -146,7 +146,7 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
         return [self._results.get(task_id) for task_id in task_ids]
 
     def _wake(self) -> None:
-        self.lane.post(_nothing)
+        self.lane.nudge()
 
     def _is_last(self, payload: bytes) -> bool:
         state = self._state_of(payload)
@@ -168,10 +168,6 @@ def _way_of(broker: str, options: RpcOptions, wake: Callable[[], object]) -> tup
         f"rpc:// sends results by the broker, and {scheme}:// cannot: it takes amqp://, redis:// or sentinel://, or "
         "another backend"
     )
-
-
-def _nothing() -> None:
-    """Be a job that wakes the lane."""
 
 
 def _no_groups() -> Completion[Any]:
