@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .runtime.canvas import Signature, chain, chord, chunks, group, signature, xmap, xstarmap
+from .runtime.canvas import Signature, StampingVisitor, chain, chord, chunks, group, signature, xmap, xstarmap
 
-__all__ = ["Signature", "chain", "chord", "chunks", "group", "signature", "xmap", "xstarmap"]
+__all__ = ["Signature", "StampingVisitor", "chain", "chord", "chunks", "group", "signature", "xmap", "xstarmap"]

@@ -13,6 +13,7 @@ from .sequences import Chunks as chunks  # noqa: N813
 from .sequences import Map as xmap  # noqa: N813
 from .sequences import StarMap as xstarmap  # noqa: N813
 from .signature import Signature, signature
+from .stamping import StampingVisitor
 
 _KINDS: dict[str | None, type[Signature[object]]] = {
     kind.subtask: kind for kind in (Signature, Chain, Group, Chord, Map, StarMap, Chunks)
@@ -24,4 +25,15 @@ def kind_of(subtask_type: str | None) -> type[Signature[object]]:
     return _KINDS.get(subtask_type, Signature)
 
 
-__all__ = ["Signature", "chain", "chord", "chunks", "group", "kind_of", "signature", "xmap", "xstarmap"]
+__all__ = [
+    "Signature",
+    "StampingVisitor",
+    "chain",
+    "chord",
+    "chunks",
+    "group",
+    "kind_of",
+    "signature",
+    "xmap",
+    "xstarmap",
+]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..results.eager import EagerResult
 from .signature import Place, Signature
+from .stamping import SILENT, StampingVisitor
 from .workflow import Workflow, add_links, place_from, signatures, split_links
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ class Chain(Workflow[R_co]):
         result = _settled(steps, place)
         self.options["task_id"] = result.id
         return result
+
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Self:
+        """Stamp its tasks and their callbacks; see `Signature.stamp`."""
+        visiting = visitor or SILENT
+        stamps = self.stamp_parts(self.tasks, visiting.on_chain_start, visitor, append_stamps, headers)
+        visiting.on_chain_end(self, **stamps)
+        return self
 
     def joined(self) -> Signature[Any]:
         """Return the chain with its last step joined."""

@@ -12,6 +12,7 @@ from ..results.eager import EagerResult
 from ..shapes import is_map
 from .group import Group
 from .signature import Place, Signature, signature
+from .stamping import SILENT, StampingVisitor, collected
 from .unlocking import send_unlock
 from .workflow import Workflow, add_links, place_from, split_links
 
@@ -105,6 +106,16 @@ class Chord(Workflow[R_co]):
         if self.app.conf.task_allow_error_cb_on_chord_header:
             self.header.link_error(errback)
         return self.body.link_error(errback)
+
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Self:
+        """Stamp the tasks of its header, its body and their callbacks; see `Signature.stamp`."""
+        visiting = visitor or SILENT
+        stamps = self.stamp_parts(self.header.tasks, visiting.on_chord_header_start, visitor, append_stamps, headers)
+        visiting.on_chord_header_end(self, **stamps)
+        if self.has_body:
+            said = visiting.on_chord_body(self, **stamps)
+            self.body.stamp(visitor, append_stamps, **collected(stamps, said, append=append_stamps))
+        return self
 
     def settle(self, place: Place) -> AsyncResult[R_co]:
         """Give header and body their ids; the result is the body's, with the header's as its parent."""

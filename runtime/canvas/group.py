@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..publishing.gathering import next_id
 from ..results.group import GroupResult
 from .signature import Place, Signature, signature
+from .stamping import SILENT, StampingVisitor
 from .workflow import Workflow, add_links, signatures, split_links
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ class Group(Workflow[list[Any]]):
         countdowns = _cycle(start, stop, step)
         for task in self.tasks:
             task.set(countdown=next(countdowns))
+        return self
+
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Self:
+        """Stamp its tasks and their callbacks; see `Signature.stamp`."""
+        visiting = visitor or SILENT
+        stamps = self.stamp_parts(self.tasks, visiting.on_group_start, visitor, append_stamps, headers)
+        visiting.on_group_end(self, **stamps)
         return self
 
     def settle(self, place: Place) -> GroupResult:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ..publishing.gathering import next_id
 from ..publishing.saferepr import saferepr
+from ..publishing.stamps import STAMPED
 from ..shapes import listed
+from .stamping import SILENT, StampingVisitor, collected, kept, own_stamps, put_on
 
 if TYPE_CHECKING:
     from ..app.app import App
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 R_co = TypeVar("R_co", covariant=True)
 
 _DEFAULTS: Mapping[str, Any] = {"args": (), "kwargs": {}, "subtask_type": None, "immutable": False}
-_KEPT = frozenset({"group_id", "stamped_headers"})
+_KEPT = frozenset({"group_id"})
 """Options that stay what they were first said to be."""
 
 
@@ -246,6 +248,29 @@ class Signature(dict[str, Any], Generic[R_co]):
         self.link_error(errback)
         return self
 
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Self:
+        """Stamp it, its parts and their callbacks with `headers`, and with what a visitor says; returns itself.
+
+        Stamps travel with the call, stay through retries, and are stored with its result (`result_extended`).
+        append_stamps: a stamp that is there already becomes a list of both; otherwise the new one replaces it.
+        """
+        visiting = visitor or SILENT
+        self.stamp_links(visitor, append_stamps, **headers)
+        said = visiting.on_signature(self, **headers)
+        put_on(self.options, collected(headers, said, own_stamps(self.options), append=append_stamps))
+        return self
+
+    def stamp_links(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> None:
+        """Stamp its callbacks and errbacks alone."""
+        visiting = visitor or SILENT
+        for option, visit in (("link", visiting.on_callback), ("link_error", visiting.on_errback)):
+            links = [signature(link, app=self._app) for link in listed(self.options.get(option))]
+            for link in links:
+                stamps = collected(headers, visit(link, **headers), append=append_stamps)
+                link.stamp(visitor, append_stamps, **stamps)
+            if links:
+                self.options[option] = links
+
     def freeze(
         self,
         _id: str | None = None,
@@ -277,7 +302,10 @@ class Signature(dict[str, Any], Generic[R_co]):
     ) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:
         """Return arguments and options of a call with these further ones."""
         own = self.options
-        merged = {**own, **{name: value for name, value in options.items() if name not in _KEPT or name not in own}}
+        stays = _KEPT if STAMPED not in own else _KEPT.union(own[STAMPED] or ())
+        merged = {**own, **{name: value for name, value in options.items() if name not in stays or name not in own}}
+        if STAMPED in own:
+            merged.update(kept(own, options))
         if self.immutable:
             return self.args, self.kwargs, merged
         return (*args, *self.args), {**self.kwargs, **kwargs}, merged

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..shapes import is_map, listed
 from .signature import Place, Signature, signature
+from .stamping import StampingVisitor, Stamps, collected, own_stamps
 
 if TYPE_CHECKING:
     from ..app.app import App
@@ -44,6 +45,21 @@ class Workflow(Signature[R_co]):
     def launch(self, options: dict[str, Any]) -> AsyncResult[R_co]:
         """Give its tasks their ids and publish the first ones; called on a fresh copy, where calls are gathered."""
         raise NotImplementedError
+
+    def stamp_parts(
+        self,
+        parts: Iterable[Signature[Any]],
+        begin: Callable[..., Stamps],
+        visitor: StampingVisitor | None,
+        append_stamps: bool,
+        headers: Mapping[str, Any],
+    ) -> Stamps:
+        """Stamp its links and some of its parts with what `begin` says of it; returns what they were stamped with."""
+        stamps = collected(headers, begin(self, **headers), own_stamps(self.options), append=append_stamps)
+        self.stamp_links(visitor, append_stamps, **stamps)
+        for part in parts:
+            part.stamp(visitor, append_stamps, **stamps)
+        return stamps
 
     def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """Return a copy, down to its tasks, with further arguments and options."""

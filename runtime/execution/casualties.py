@@ -10,6 +10,7 @@ from ...transports.message import ChordPart, Publication, Result
 from ..canvas import Chain, Chord, Group, signature
 from ..canvas.signature import Signature
 from ..canvas.workflow import Workflow, add_links
+from ..publishing.stamps import stamps_of
 from ..shapes import listed
 from ..states import FAILURE
 from ..task.request import NO_EMBED, Request
@@ -111,6 +112,8 @@ def _imagined(called: Signature[Any]) -> Request:
         "parent_id": options.get("parent_id"),
         "group": options.get("group_id"),
         "group_index": options.get("group_index"),
+        "stamped_headers": options.get("stamped_headers"),
+        "stamps": stamps_of(options),
     }
     embed: dict[str, Any] = {
         **NO_EMBED,

@@ -10,6 +10,7 @@ from ..exceptions import Retry
 from ..publishing.gathering import next_id
 from ..publishing.message import embed_of
 from ..publishing.options import check_options
+from ..publishing.stamps import stamps_of
 from ..results.eager import EagerResult
 from ..results.guard import allow_join_result
 from ..states import FAILURE, SUCCESS
@@ -73,6 +74,8 @@ def _request(task: Task[..., Any], args: Any, kwargs: Mapping[str, Any], options
         "timelimit": [get("time_limit"), get("soft_time_limit")],
         "ignore_result": get("ignore_result", task.ignore_result),
         "replaced_task_nesting": get("replaced_task_nesting", 0),
+        "stamped_headers": get("stamped_headers"),
+        "stamps": stamps_of(options),
     }
     request = Request(task, headers, args, kwargs, embed_of(options))
     request.properties = {"correlation_id": task_id, "priority": get("priority"), "reply_to": get("reply_to")}

@@ -14,6 +14,7 @@ from ..task.request import NO_EMBED, Request, calling_request
 from ..times import moment, utc_now
 from .gathering import current_gathering
 from .saferepr import saferepr
+from .stamps import stamps_of, without_stamps
 
 if TYPE_CHECKING:
     from .origin import Origin
@@ -45,7 +46,8 @@ def compose(
 
     plan: what holds for the task. options: `CallOptions`. local: the zone in which a naive eta is read.
     """
-    said = plan.options(args, kwargs, options)
+    stamps = stamps_of(options)
+    said = plan.options(args, kwargs, without_stamps(options) if stamps else options)
     get = said.get
     parent = calling_request()
     eta, expires = _eta(said, local), _expires(said, local)
@@ -69,7 +71,7 @@ def compose(
         "ignore_result": get("ignore_result", plan.ignore_result),
         "replaced_task_nesting": get("replaced_task_nesting", 0),
         "stamped_headers": get("stamped_headers"),
-        "stamps": get("stamps") or {},
+        "stamps": stamps,
     }
     if "headers" in said:
         headers.update(said["headers"])

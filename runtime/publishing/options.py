@@ -51,7 +51,6 @@ class RetryOptions(TypedDict, total=False):
     kwargsrepr: str | None
     replaced_task_nesting: int
     stamped_headers: list[str] | None
-    stamps: Mapping[str, Any]
 
 
 class CallOptions(RetryOptions, total=False):
@@ -68,9 +67,9 @@ KNOWN = CallOptions.__optional_keys__
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Raise `TypeError` for an option that no call has."""
+    """Raise `TypeError` for an option that no call has; `stamped_headers` says which are stamps."""
     if not options.keys() <= KNOWN:
-        for name in sorted(options.keys() - KNOWN):
+        for name in sorted(options.keys() - KNOWN - {*(options.get("stamped_headers") or ())}):
             nearest = get_close_matches(name, KNOWN, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else "the caller's own values go into headers={...}"
             raise TypeError(f"a call has no option {name!r}: {hint}")

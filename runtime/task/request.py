@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ...transports.message import REVIVALS
+from ..publishing.stamps import as_options
 
 if TYPE_CHECKING:
     from ...transports.message import Publication
@@ -233,8 +234,7 @@ class Request:
             "priority": self.properties.get("priority"),
             "ignore_result": self.ignore_result,
             "replaced_task_nesting": self.replaced_task_nesting,
-            "stamped_headers": self.stamped_headers,
-            "stamps": self.stamps,
+            **as_options(self.stamped_headers, self.stamps),
         }
         return {name: value for name, value in options.items() if value not in (None, EMPTY)}
 
