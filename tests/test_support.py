@@ -152,5 +152,18 @@ class TestLeakCheck:
             subprocess.run([sys.executable, "-c", script], check=True)
 
 
+def test_a_killed_process_runs_until_its_last_thread_has_ended(program: StartProgram) -> None:
+    waits = (
+        "import threading; [threading.Thread(target=threading.Event().wait).start() for _ in range(20)]; print('on')"
+    )
+    for _ in range(10):
+        threaded = program(["-c", waits])
+        threaded.wait_for_output("on")
+        threaded.signal(signal.SIGKILL)
+        while is_running(threaded.pid):
+            pass
+        assert not threaded.running
+
+
 def test_free_ports_lie_below_the_ephemeral_range() -> None:
     assert free_port() < 32_768

@@ -23,13 +23,19 @@ _LIBRARY_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forks
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process is there and is not a zombie (in a container nobody may reap those)."""
-    return _stat(pid)[0] not in ("", "Z", "X")
+    """Tell whether a process is there and is not a zombie (in a container nobody may reap those).
+
+    A killed process may be a zombie while some of its threads still end: it holds its files and locks until the last of
+    them has, and its parent cannot collect its status before.
+    """
+    state, threads = _state(pid)
+    return state not in ("", "Z", "X") or (state == "Z" and threads > 1)
 
 
 def parent(pid: int) -> int:
     """Return the pid of a process's parent, or 0 where the process is gone."""
-    return _stat(pid)[1]
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
 
 
 def command_line(pid: int) -> str:
@@ -94,9 +100,15 @@ def _is_exempt(pid: int) -> bool:
     return any(mark in variables for mark in marks) or any(name in _read(pid, "cmdline") for name in _LIBRARY_HELPERS)
 
 
-def _stat(pid: int) -> tuple[str, int]:
-    fields = _read(pid, "stat").rpartition(b") ")[2].split()
-    return (fields[0].decode(), int(fields[1])) if fields else ("", 0)
+def _state(pid: int) -> tuple[str, int]:
+    """Return the letter of a process's state and the number of its threads, ("", 0) where it is gone."""
+    fields = _stat(pid)
+    return (fields[0].decode(), int(fields[17])) if fields else ("", 0)
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Return what the kernel says of a process, from its state on; nothing where it is gone."""
+    return _read(pid, "stat").rpartition(b") ")[2].split()
 
 
 def _read(pid: int, name: str) -> bytes:
