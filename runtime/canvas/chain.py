@@ -88,7 +88,9 @@ class Chain(Workflow[R_co]):
         add_links(steps[-1], links, ())
         for step in steps:
             add_links(step, (), errlinks)
-        first.apply_async(chain=rest[::-1] or None, add_to_parent=False, **options)
+        if rest:
+            options["chain"] = rest[::-1]
+        first.apply_async(add_to_parent=False, **options)
         return result
 
     def apply(

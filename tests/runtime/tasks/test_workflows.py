@@ -64,6 +64,12 @@ def test_an_immutable_member_takes_no_result(pump: Pump, tasks: Tasks) -> None:
     assert value_of(pump, chain(tasks.add.s(1, 2), tasks.add.si(5, 5))) == 10
 
 
+def test_what_a_chain_begins_with_may_hold_chains_itself(pump: Pump, tasks: Tasks) -> None:
+    begun = group(chain(tasks.add.s(1, 1), group(tasks.add.s(1), tasks.add.s(2)), tasks.total.s()), tasks.add.s(5, 5))
+
+    assert value_of(pump, chain(begun, tasks.total.s(), group(tasks.add.s(1), tasks.add.s(2)), tasks.total.s())) == 37
+
+
 def test_arguments_of_a_chain_go_to_its_first_task(pump: Pump, tasks: Tasks) -> None:
     assert value_of(pump, tasks.add.s(1) | tasks.add.s(10), 5) == 16
 
