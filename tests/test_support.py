@@ -65,6 +65,7 @@ class TestRabbitMQServer:
         vhost = rabbitmq_url.rpartition("/")[2]
         assert rabbitmq_server.manage("GET", f"queues/{vhost}") == []
 
+    @pytest.mark.timeout(90)  # RabbitMQ takes its time to start
     def test_comes_back_after_a_kill(self, rabbitmq_server: RabbitMQServer, rabbitmq_url: str) -> None:
         vhost = rabbitmq_url.rpartition("/")[2]
         rabbitmq_server.manage("PUT", f"queues/{vhost}/survivor", {"durable": True})

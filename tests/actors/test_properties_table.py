@@ -24,6 +24,7 @@ ABOUT_VALUES = {11, 12, 15}
 """Rules for which no actor runs."""
 
 
+@cache
 def table() -> dict[int, list[str]]:
     """Return the tests that the page names, by rule."""
     return {
@@ -32,6 +33,7 @@ def table() -> dict[int, list[str]]:
     }
 
 
+@cache
 def numbered() -> dict[int, set[str]]:
     """Return the tests whose docstrings bear the number of a rule."""
     found: dict[int, set[str]] = defaultdict(set)

@@ -225,7 +225,7 @@ def test_a_message_that_its_routing_cannot_deal_with_is_nobodys_end(stage: Stage
     assert [clerk.is_alive() for clerk in clerks] == [True, True]
 
 
-@pytest.mark.parametrize("routing", ["round_robin", RoundRobin, 3, object()], ids=repr)
+@pytest.mark.parametrize("routing", ["round_robin", RoundRobin, 3, object()], ids=["text", "class", "number", "object"])
 @on_shared_threads
 def test_what_is_no_routing_is_refused(stage: Stage, journal: Journal, routing: Any) -> None:
     for start in (

@@ -40,6 +40,9 @@ class Colour(IntEnum):
 
 
 class Own:
+    def __repr__(self) -> str:
+        return "Own()"
+
     def __json__(self) -> dict[str, int]:
         return {"own": 1}
 

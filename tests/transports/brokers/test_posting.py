@@ -65,6 +65,7 @@ def test_a_call_is_over_when_its_message_is_sent(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(90)  # RabbitMQ takes its time to start
 def test_what_was_not_confirmed_is_sent_again(
     publisher: Publisher, transport: AmqpTransport, rabbitmq_server: RabbitMQServer, queue: str, fresh: Fresh
 ) -> None:
