@@ -180,7 +180,7 @@ def test_making_an_app_and_a_task_loads_no_event_loop() -> None:
 
 
 def test_importing_needs_no_extra() -> None:
-    extras = ["redis", "gevent", "eventlet", "yaml", "sqlalchemy", "zstandard", "brotli", "celery"]
+    extras = ["redis", "gevent", "eventlet", "yaml", "pydantic", "sqlalchemy", "zstandard", "brotli", "celery"]
     done = python(
         f"import json, sys; from understudy import *; print(json.dumps(sorted(set(sys.modules) & set({extras}))))"
     )

@@ -8,6 +8,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from ..exceptions import ImproperlyConfigured
+from ..task.models import Models
 from ..task.options import FromSetting
 from ..task.rates import tasks_per_second
 from ..task.task import Task
@@ -50,13 +51,16 @@ def make_task(app: App, function: Callable[..., Any], options: Mapping[str, Any]
     bind = said.pop("bind", False)
     name = said.pop("name", None) or app.gen_task_name(function.__name__, function.__module__)
     _check_options(name, base, said)
+    models = _models(app, name, function, base, said)
+    run = function if models is None else models.wrapped()
     attributes = {
         **said,
         "app": app,
         "name": name,
         "abstract": False,
         "is_async": iscoroutinefunction(function),
-        "run": function if bind else staticmethod(function),
+        "run": run if bind else staticmethod(run),
+        "_models": models,
         "__wrapped__": staticmethod(function),
         "__name__": function.__name__,
         "__doc__": function.__doc__,
@@ -66,6 +70,24 @@ def make_task(app: App, function: Callable[..., Any], options: Mapping[str, Any]
     kind = type(function.__name__, (base,), attributes)
     kind.on_bound(app)
     return kind()
+
+
+def _models(
+    app: App, name: str, function: Callable[..., Any], base: type[Task[..., Any]], said: Mapping[str, Any]
+) -> Models | None:
+    def option(key: str) -> Any:
+        return said.get(key, getattr(base, key))
+
+    if not option("pydantic"):
+        return None
+    return Models(
+        app,
+        name,
+        function,
+        strict=option("pydantic_strict"),
+        context=option("pydantic_context"),
+        dump=option("pydantic_dump_kwargs"),
+    )
 
 
 def check_rate(task: Task[..., Any]) -> None:

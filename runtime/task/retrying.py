@@ -73,6 +73,7 @@ def _next_call(
     if request.queue and not said.keys() & {"queue", "exchange", "routing_key"}:
         said["queue"] = request.queue
     positional, named = changed_arguments(task.run, (request.args, request.kwargs), args, kwargs)
+    positional, named = task.plain_arguments(positional, named)
     return Signature(
         task,
         positional,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..publishing.plan import Plan
     from ..results.eager import EagerResult
     from ..results.result import AsyncResult
+    from .models import Models
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,6 +69,11 @@ class Task(Generic[P, R_co]):
     trail: bool = True
     """Keep the tasks that it calls as the children of its result."""
     resultrepr_maxsize: int = 1024
+    pydantic: bool = False
+    """Parameters annotated with Pydantic's models get models, and models that it returns are stored as dicts."""
+    pydantic_strict: bool = False
+    pydantic_context: Mapping[str, Any] | None = None
+    pydantic_dump_kwargs: Mapping[str, Any] | None = None
 
     reject_on_worker_lost: bool | None = from_setting("task_reject_on_worker_lost", bool)
     serializer: str = from_setting("task_serializer", str)
@@ -80,6 +86,7 @@ class Task(Generic[P, R_co]):
     track_started: bool = from_setting("task_track_started", bool)
 
     MaxRetriesExceededError = MaxRetriesExceededError
+    _models: Models | None = None
 
     def __repr__(self) -> str:
         return f"<@task: {self.name} of {self.app.main or 'an app'}>"
@@ -318,6 +325,14 @@ class Task(Generic[P, R_co]):
         """How its messages are made, by the settings as they are now."""
         return self.app.publishing.plan(self.name, self)
 
+    def plain_arguments(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Return the arguments of a call as they are sent: models of Pydantic's are dicts."""
+        if self._models is None:
+            return args, kwargs
+        return self._models.dumped(args, kwargs, bound=getattr(self.run, "__self__", None) is self)
+
     @cached_property
     def check_arguments(self) -> ArgumentCheck:
         """Raises `TypeError` for arguments that the function does not take."""
@@ -331,7 +346,7 @@ class Task(Generic[P, R_co]):
     def _call(
         self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: CallOptions
     ) -> tuple[Any, Mapping[str, Any], dict[str, Any]]:
-        given, named = args or (), kwargs or {}
+        given, named = self.plain_arguments(args or (), kwargs or {})
         if self.typing and self.app.strict_typing:
             self.check_arguments(given, named)
         said = cast("dict[str, Any]", options)
@@ -347,6 +362,8 @@ class Task(Generic[P, R_co]):
 
     def _sent(self, task_id: str, options: CallOptions) -> AsyncResult[R_co]:
         result: AsyncResult[R_co] = self.app.AsyncResult(task_id)
+        if self.plan.ignores_result(options):
+            result.ignored = True
         if options.get("add_to_parent", True):
             self.app.add_child(result)
         return result
