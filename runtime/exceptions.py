@@ -66,6 +66,10 @@ class TaskRevokedError(TaskError):
     """The task was revoked, or expired before it could run."""
 
 
+class IncompleteStream(TaskError):
+    """What a task has called was asked for before it has finished."""
+
+
 class ChordError(TaskError):
     """A task in a chord's header failed, so that its body cannot run."""
 

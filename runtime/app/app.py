@@ -14,7 +14,7 @@ from ..exceptions import ImproperlyConfigured
 from ..execution.coroutines import Coroutines
 from ..publishing.gathering import next_id
 from ..publishing.pipeline import Publishing
-from ..results.group import GroupResult
+from ..results.group import GroupResult, ResultSet
 from ..results.result import AsyncResult
 from ..settings import Settings
 from ..settings.sources import read_object, read_variable
@@ -210,7 +210,7 @@ class App:
         """Call a task by name, whether this program has it or not."""
         task_id = options.get("task_id") or next_id()
         self.publishing.send(self._plan(name), task_id, args or (), kwargs or {}, options)
-        return self._sent(task_id, options)
+        return self._sent(self._plan(name), task_id, options)
 
     async def asend_task(
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -218,7 +218,7 @@ class App:
         """Do what `send_task` does without blocking the event loop."""
         task_id = options.get("task_id") or next_id()
         await self.publishing.asend(self._plan(name), task_id, args or (), kwargs or {}, options)
-        return self._sent(task_id, options)
+        return self._sent(self._plan(name), task_id, options)
 
     def call(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
@@ -257,6 +257,10 @@ class App:
     def GroupResult(self, id: str, results: Iterable[AsyncResult[Any]] = ()) -> GroupResult:  # noqa: A002, N802
         """Return the results of a group."""
         return GroupResult(id, results, app=self)
+
+    def ResultSet(self, results: Iterable[AsyncResult[Any]] = ()) -> ResultSet:  # noqa: N802 - Celery's name
+        """Return results that are looked at together."""
+        return ResultSet(results, app=self)
 
     @property
     def results(self) -> ResultStore:
@@ -358,8 +362,10 @@ class App:
     def _plan(self, name: str) -> Plan:
         return self.publishing.plan(name, self.tasks.get(name))
 
-    def _sent(self, task_id: str, options: Mapping[str, Any]) -> AsyncResult[Any]:
+    def _sent(self, plan: Plan, task_id: str, options: Mapping[str, Any]) -> AsyncResult[Any]:
         result = self.AsyncResult(task_id)
+        if plan.ignores_result(options):
+            result.ignored = True
         if options.get("add_to_parent", True):
             self.add_child(result)
         return result

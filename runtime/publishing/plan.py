@@ -61,6 +61,11 @@ class Plan:
         called = merged(self.own, options)
         return merged(self.router.route(self.name, args, kwargs, called, self.task), called)
 
+    def ignores_result(self, options: Mapping[str, Any]) -> bool:
+        """Tell whether a call with these options says that its result is not stored."""
+        said = options.get("ignore_result")
+        return self.ignore_result if said is None else bool(said)
+
     def address(self, options: Mapping[str, Any]) -> tuple[str, str]:
         """Return exchange and routing key for the options of one call."""
         if options is self.routed and self.destination is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ...actors.errors import Timeout
 from ...transports import codecs
 from ..states import PENDING, PROPAGATE_STATES, SUCCESS
 from .deadline import Deadline
 from .guard import check_join
 from .meta import Meta
-from .result import PARENT_INTERVAL, AsyncResult
+from .result import PARENT_INTERVAL, WATCH_INTERVAL, AsyncResult
 
 if TYPE_CHECKING:
     from ..app.app import App
@@ -86,7 +87,14 @@ class ResultSet(AsyncResult[list[Any]]):
 
     def ready(self) -> bool:
         """Tell whether all have finished."""
-        return all(result.ready() for result in self.results)
+        ready = all(result.ready() for result in self.results)
+        self._tell_followers()
+        return ready
+
+    @property
+    def settled(self) -> bool:
+        """Whether the final states of all have been read."""
+        return all(result.settled for result in self.results)
 
     async def aready(self) -> bool:
         """Do what `ready` does without blocking the event loop."""
@@ -119,6 +127,7 @@ class ResultSet(AsyncResult[list[Any]]):
         *,
         follow_parents: bool = True,
         callback: Callback | None = None,
+        on_message: Callable[[Meta], object] | None = None,
         on_interval: Callable[[], object] | None = None,
         disable_sync_subtasks: bool = True,
     ) -> list[Any]:
@@ -139,16 +148,47 @@ class ResultSet(AsyncResult[list[Any]]):
                     interval,
                     follow_parents=follow_parents,
                     callback=callback,
+                    on_message=on_message,
                     on_interval=on_interval,
                     disable_sync_subtasks=False,
                 )
                 for result in together
             ]
+        self._tell_followers()
         return values
 
     wait = get
     join = get
     join_native = get
+
+    def iter_native(
+        self,
+        timeout: float | None = None,
+        interval: float = WATCH_INTERVAL,
+        on_message: Callable[[Meta], object] | None = None,
+        on_interval: Callable[[], object] | None = None,
+    ) -> Iterator[tuple[str, Meta]]:
+        """Yield id and meta of each as it finishes: a dict with `status`, `result`, `traceback` and `children`.
+
+        timeout: seconds for all, then `TimeoutError` is raised. interval: seconds after which all that are missing are
+        looked at, and `on_interval` is called. on_message: called with each meta before it is yielded.
+        """
+        deadline = Deadline(timeout)
+        missing: list[AsyncResult[Any]] = list(_leaves(self.results))
+        while missing:
+            for start in range(0, len(missing), TOGETHER):
+                self._look(missing[start : start + TOGETHER])
+            for result in missing:
+                if result.settled:
+                    if on_message is not None:
+                        on_message(result._meta())
+                    yield result.id, result._meta()
+            missing = [result for result in missing if not result.settled]
+            if missing:
+                self._wait_for_one(missing[0], deadline, interval)
+                if on_interval is not None:
+                    on_interval()
+        self._tell_followers()
 
     async def aget(
         self,
@@ -178,6 +218,16 @@ class ResultSet(AsyncResult[list[Any]]):
                 for result in together
             ]
         return values
+
+    def _wait_for_one(self, result: AsyncResult[Any], deadline: Deadline, interval: float) -> None:
+        try:
+            result.take(self.app.results.wait(result.id, deadline.slice(interval)).get())
+        except Timeout as error:
+            result._check(deadline, error)
+
+    def _tell_followers(self) -> None:
+        if self._followers is not None and self.settled:
+            self._followers.tell(self)
 
     def _batches(self) -> Iterator[list[AsyncResult[Any]]]:
         """Yield the results in parts that are looked up together, before what is not there yet is waited for."""
@@ -247,6 +297,15 @@ class GroupResult(ResultSet):
         app = app or find_current_app()
         payload = app.results.restore_group(id).get()
         return None if payload is None else result_from_tuple(codecs.decode_json(payload)["result"], app)
+
+
+def _leaves(results: Iterable[AsyncResult[Any]]) -> Iterator[AsyncResult[Any]]:
+    """Yield results, and those of the sets among them."""
+    for result in results:
+        if isinstance(result, ResultSet):
+            yield from _leaves(result.results)
+        else:
+            yield result
 
 
 def _unread(results: list[AsyncResult[Any]]) -> list[AsyncResult[Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from ...actors.errors import Timeout
 from ..states import PENDING, PROPAGATE_STATES, READY_STATES, SUCCESS
 from .deadline import Deadline
+from .following import Followers, Told, Watch, tree_of
 from .guard import check_join
 from .meta import Meta, decode_meta
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 R_co = TypeVar("R_co", covariant=True)
 PARENT_INTERVAL = 1.0
+WATCH_INTERVAL = 0.1
 
 
 class AsyncResult(Generic[R_co]):
@@ -28,7 +31,12 @@ class AsyncResult(Generic[R_co]):
     _of_several: ClassVar[bool] = False
     """Whether it stands for several tasks."""
 
+    ignored: bool = False
+    """Its call said that nothing is stored: `get` returns None at once, and its state stays PENDING."""
+
     def __init__(self, id: str, *, app: App | None = None, parent: AsyncResult[Any] | None = None) -> None:  # noqa: A002
+        if id is None:  # pyright: ignore[reportUnnecessaryComparison] - callers without types
+            raise ValueError("a result is found by the id of its task, not by None")
         if app is None:
             from ..app.current import find_current_app
 
@@ -37,6 +45,7 @@ class AsyncResult(Generic[R_co]):
         self.app: App = app
         self.parent = parent
         self._final: Meta | None = None
+        self._followers: Followers | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.id}>"
@@ -64,6 +73,7 @@ class AsyncResult(Generic[R_co]):
         *,
         follow_parents: bool = True,
         callback: Callable[[str, Any], object] | None = None,
+        on_message: Callable[[Meta], object] | None = None,
         on_interval: Callable[[], object] | None = None,
         disable_sync_subtasks: bool = True,
     ) -> R_co:
@@ -72,20 +82,28 @@ class AsyncResult(Generic[R_co]):
         timeout: seconds, then `TimeoutError` is raised; None waits for ever. propagate: False returns an exception
         instead of raising it. interval: seconds between calls of `on_interval` and looks at the tasks before it in a
         chain, whose failure is raised too (`follow_parents`); the result itself is pushed. callback: called with id and
-        value. Raises `RuntimeError` inside another task unless `disable_sync_subtasks` is False.
+        value. on_message: called with each state in which the task is seen on the way, as a dict with `status` and
+        `result`; it is looked at ten times a second. Raises `RuntimeError` inside another task unless
+        `disable_sync_subtasks` is False. Returns None at once where the call said that nothing is stored.
         """
+        if self.ignored:
+            return cast("R_co", None)
         if disable_sync_subtasks:
             check_join()
-        deadline = Deadline(timeout)
+        deadline, watch = Deadline(timeout), Watch(on_message) if on_message is not None else None
+        pause = self._interval(interval, on_interval, watch)
         while self._final is None:
             try:
-                self.take(self.app.results.wait(self.id, deadline.slice(self._interval(interval, on_interval))).get())
+                meta = self.take(self.app.results.wait(self.id, deadline.slice(pause)).get())
             except Timeout as error:
                 if follow_parents and propagate:
                     self._raise_for_parents()
                 self._check(deadline, error)
+                meta = self._meta() if watch is not None else None
                 if on_interval is not None:
                     on_interval()
+            if watch is not None and meta is not None:
+                watch.see(meta)
         return self._outcome(propagate, callback)
 
     async def aget(
@@ -99,12 +117,14 @@ class AsyncResult(Generic[R_co]):
         disable_sync_subtasks: bool = True,
     ) -> R_co:
         """Do what `get` does without blocking the event loop."""
+        if self.ignored:
+            return cast("R_co", None)
         if disable_sync_subtasks:
             check_join()
         deadline = Deadline(timeout)
         while self._final is None:
             try:
-                self.take(await self.app.results.wait(self.id, deadline.slice(self._interval(interval, None))))
+                self.take(await self.app.results.wait(self.id, deadline.slice(self._interval(interval, None, None))))
             except Timeout as error:
                 if follow_parents and propagate:
                     await self._araise_for_parents()
@@ -112,6 +132,34 @@ class AsyncResult(Generic[R_co]):
         return self._outcome(propagate, callback)
 
     wait = get
+
+    def then(self, callback: Told, on_error: Callable[[Exception], object] | None = None) -> Self:
+        """Call `callback` with this result once it is known to be final; returns itself.
+
+        It is called by the thread that learns of it, by `get`, `ready` or `state` of this object, or at once if it is
+        known already. on_error: called with what `callback` raises; without it that is raised there.
+        """
+        if self._followers is None:
+            self._followers = Followers()
+        self._followers.add(callback, on_error)
+        self._tell_followers()
+        return self
+
+    def iterdeps(self, intermediate: bool = False) -> Iterator[tuple[AsyncResult[Any] | None, AsyncResult[Any]]]:
+        """Yield this result and those of all that its task has called, and so on, each with its parent.
+
+        Raises `IncompleteStream` at one that has not finished, unless `intermediate` leaves out what that calls.
+        """
+        return tree_of(self, intermediate=intermediate)
+
+    def collect(self, intermediate: bool = False, **options: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
+        """Yield the results of `iterdeps` with their values, each waited for by `get(**options)`."""
+        for _, result in self.iterdeps(intermediate):
+            yield result, result.get(**options)
+
+    def get_leaf(self) -> Any:
+        """Return the value of what was called last and deepest."""
+        return list(self.collect())[-1][1]
 
     def ready(self) -> bool:
         """Tell whether the task has finished, well or not."""
@@ -164,9 +212,10 @@ class AsyncResult(Generic[R_co]):
         return [result_from_tuple(child, self.app) for child in self._meta().get("children") or ()]
 
     @property
-    def date_done(self) -> str | None:
-        """When the task finished, in ISO 8601."""
-        return self._meta().get("date_done")
+    def date_done(self) -> datetime | None:
+        """When the task finished."""
+        done = self._meta().get("date_done")
+        return datetime.fromisoformat(done) if isinstance(done, str) else done
 
     @property
     def name(self) -> str | None:
@@ -229,6 +278,11 @@ class AsyncResult(Generic[R_co]):
         return [result.id for result in self._lineage()]
 
     @property
+    def task_id(self) -> str:
+        """Its id, by Celery's other name."""
+        return self.id
+
+    @property
     def settled(self) -> bool:
         """Whether the final state has been read."""
         return self._final is not None
@@ -267,9 +321,17 @@ class AsyncResult(Generic[R_co]):
         meta = decode_meta(payload, conf.result_serializer, self.app.derived.accepted_results)
         if meta["status"] in READY_STATES:
             self._final = meta
+            self._tell_followers()
         return meta
 
-    def _interval(self, interval: float, on_interval: Callable[[], object] | None) -> float | None:
+    def _tell_followers(self) -> None:
+        if self._followers is not None and self.settled:
+            self._followers.tell(self)
+
+    def _interval(self, interval: float, on_interval: Callable[[], object] | None, watch: Watch | None) -> float | None:
+        """Return the seconds after which a wait is interrupted, None for never."""
+        if watch is not None:
+            return min(interval, WATCH_INTERVAL)
         return interval if self.parent is not None or on_interval is not None else None
 
     def _check(self, deadline: Deadline, error: Timeout) -> None:

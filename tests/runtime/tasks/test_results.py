@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from understudy.runtime.app.app import App
 from understudy.runtime.canvas import group
 from understudy.runtime.exceptions import (
     ChordError,
+    IncompleteStream,
     NoResultBackend,
     TimeoutError,  # noqa: A004 - Celery's name
     WorkerLostError,
@@ -54,6 +56,8 @@ def test_a_result_goes_from_pending_to_its_value(pump: Pump, echo: Task[..., Any
     pump.run()
     assert (result.state, result.result, result.ready(), result.successful()) == ("SUCCESS", "value", True, True)
     assert (result.failed(), result.traceback, result.children) == (False, None, [])
+    assert result.date_done is not None
+    assert result.date_done.utcoffset() == timedelta(0)
 
 
 def test_get_waits_until_the_task_has_finished(pump: Pump, echo: Task[..., Any]) -> None:
@@ -341,3 +345,117 @@ def test_an_eager_group_needs_no_store(app: App, echo: Task[..., Any]) -> None:
     app.conf.update(result_backend="disabled", task_always_eager=True)
     result: Any = group(echo.s(1), echo.s(2)).delay()
     assert (result.get(), result.state, asyncio.run(result.aget())) == ([1, 2], "SUCCESS", [1, 2])
+
+
+def test_get_returns_at_once_where_nothing_is_stored(app: App, echo: Task[..., Any]) -> None:
+    @app.task(ignore_result=True)
+    def silent() -> None:
+        """Have no result."""
+
+    unheard = [silent.delay(), echo.apply_async((1,), ignore_result=True), app.send_task(silent.name)]
+
+    assert [result.get() for result in unheard] == [None] * 3
+    assert asyncio.run(_awaited(unheard[0])) is None
+    assert not echo.delay(1).ignored
+
+
+async def _awaited(result: AsyncResult[Any]) -> Any:
+    return await result
+
+
+def test_on_message_hears_of_each_state(app: App, pump: Pump) -> None:
+    heard: list[tuple[str, Any]] = []
+    told = threading.Event()
+
+    @app.task(bind=True)
+    def halfway(self: Any) -> str:
+        self.update_state(state="HALFWAY", meta={"done": 1})
+        assert told.wait(PATIENCE)
+        return "done"
+
+    def hear(meta: dict[str, Any]) -> None:
+        heard.append((meta["status"], meta["result"]))
+        told.set()
+
+    result = halfway.delay()
+    running = threading.Thread(target=pump.run)
+    running.start()
+    assert result.get(timeout=PATIENCE, on_message=hear) == "done"
+    running.join()
+    assert heard == [("HALFWAY", {"done": 1}), ("SUCCESS", "done")]
+
+
+def test_then_is_called_once_with_the_result_that_is_final(pump: Pump, echo: Task[..., Any]) -> None:
+    heard: list[Any] = []
+    result = echo.delay("value").then(heard.append)
+    assert not result.ready()
+    pump.run()
+    assert (result.get(timeout=PATIENCE), result.ready(), heard) == ("value", True, [result])
+    result.then(heard.append)
+    assert heard == [result, result]
+
+
+def test_an_error_of_what_is_told_goes_to_its_own_function(pump: Pump, echo: Task[..., Any]) -> None:
+    heard: list[Any] = []
+
+    def stumble(_: Any) -> None:
+        raise LookupError("here")
+
+    result = echo.delay("value").then(stumble, heard.append)
+    pump.run()
+    assert result.get(timeout=PATIENCE) == "value"
+    assert [repr(error) for error in heard] == ["LookupError('here')"]
+
+
+def test_a_group_tells_once_when_all_are_final(pump: Pump, echo: Task[..., Any]) -> None:
+    heard: list[Any] = []
+    results = group(echo.s(number) for number in range(3)).delay()
+    results.then(heard.append)
+    assert (results.ready(), heard) == (False, [])
+    pump.run()
+    assert (results.get(timeout=PATIENCE), heard) == ([0, 1, 2], [results])
+
+
+def test_what_a_task_has_called_is_found_from_its_result(app: App, pump: Pump) -> None:
+    @app.task
+    def down(levels: int) -> int:
+        if levels:
+            down.delay(levels - 1)
+        return levels
+
+    result = down.delay(2)
+    pump.run()
+    assert [value for _, value in result.collect(timeout=PATIENCE)] == [2, 1, 0]
+    parents = [parent for parent, _ in result.iterdeps()]
+    assert parents == [None, result, result.children[0]]
+    assert result.get_leaf() == 0
+
+
+def test_what_is_called_by_a_task_that_runs_is_not_known_yet(echo: Task[..., Any]) -> None:
+    result = echo.delay("value")
+    with pytest.raises(IncompleteStream, match=result.id):
+        list(result.iterdeps())
+    assert list(result.iterdeps(intermediate=True)) == [(None, result)]
+
+
+def test_results_of_a_group_come_as_they_finish(pump: Pump, echo: Task[..., Any], fail: Task[..., Any]) -> None:
+    heard: list[dict[str, Any]] = []
+    results = group([echo.s(1), fail.s(), echo.s(2)]).delay()
+    pump.run()
+    seen = dict(results.iter_native(timeout=PATIENCE, on_message=heard.append))
+    assert [seen[result.id]["status"] for result in results] == ["SUCCESS", "FAILURE", "SUCCESS"]
+    assert list(seen.values()) == heard
+
+
+def test_waiting_for_the_results_of_a_group_ends_in_time(pump: Pump, echo: Task[..., Any]) -> None:
+    one, two = echo.delay(1), AsyncResult[Any]("nobody", app=pump.app)
+    pump.run()
+    coming = pump.app.ResultSet([two, one]).iter_native(timeout=0.2, interval=0.01)
+    assert next(coming)[0] == one.id
+    with pytest.raises(TimeoutError):
+        next(coming)
+
+
+def test_a_result_without_an_id_is_refused(app: App) -> None:
+    with pytest.raises(ValueError, match="id"):
+        AsyncResult[Any](None, app=app)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
