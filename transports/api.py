@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ..actors.completion import Completion
@@ -97,6 +97,16 @@ class Publisher(Protocol):
         ...
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """A publisher that knows whether its broker is there; it then ends by itself what the broker does not confirm."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the broker gives a sign of life."""
+        ...
+
+
 class ResultStore(Protocol):
     """Keeps results, groups and chords. Payloads are Celery's result meta."""
 
@@ -133,6 +143,13 @@ class ResultStore(Protocol):
 
     def set_chord_size(self, group_id: str, size: int) -> Completion[None]:
         """Say how many parts a chord has; publishes its trigger where all of them are in already."""
+        ...
+
+    def extend_chord(self, group_id: str, index: int, task_id: str) -> Completion[None]:
+        """Say that a chord waits for one more part, of an index that no other has; said twice it counts once.
+
+        To be said while a part that the chord waits for is missing: otherwise its body is on its way.
+        """
         ...
 
     def chord_part(self, part: ChordPart) -> Completion[None]:

@@ -13,6 +13,13 @@ class BrokerUnavailable(TransportError):
     """The broker cannot be reached; what was asked of it may be tried again."""
 
 
+class NotConfirmed(BrokerUnavailable):
+    """The broker is there, and has not confirmed what it was sent: it may have it, now or later.
+
+    Publishing the same `Publication` again within some seconds sends only what it is known not to have.
+    """
+
+
 class BrokerRefused(TransportError):
     """The broker is there and will not have us: credentials, virtual host, database or permissions are wrong."""
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...actors.completion import Completion
 from ...actors.errors import Timeout
-from ...transports.api import Publisher
-from ...transports.errors import BrokerUnavailable
+from ...transports.api import Publisher, Reaching
+from ...transports.errors import BrokerUnavailable, NotConfirmed
 from ...transports.message import Publication
 from ..settings import Settings
 
@@ -47,11 +48,14 @@ class RetryPolicy:
 
 
 def publish(publisher: Publisher, publications: Sequence[Publication], policy: RetryPolicy) -> None:
-    """Publish and wait until the broker has it; raises `BrokerUnavailable` once the policy is used up."""
+    """Publish and wait until the broker has it; raises `BrokerUnavailable` once the policy is used up.
+
+    A broker that is there, and is slow to confirm, is waited for as long as its transport says: `NotConfirmed` then.
+    """
     pauses = policy.pauses()
     while True:
         try:
-            publisher.publish(publications).get(timeout=_limit(policy))
+            _wait(publisher, publisher.publish(publications), _limit(policy))
             return
         except (BrokerUnavailable, Timeout) as error:
             pause = _next_pause(pauses, publications, error)
@@ -65,12 +69,36 @@ async def apublish(publisher: Publisher, publications: Sequence[Publication], po
     pauses = policy.pauses()
     while True:
         try:
-            async with asyncio.timeout(_limit(policy)):
-                await publisher.publish(publications)
+            await _await(publisher, publisher.publish(publications), _limit(policy))
             return
         except (BrokerUnavailable, TimeoutError) as error:
             pause = _next_pause(pauses, publications, error)
         await asyncio.sleep(pause)
+
+
+def _wait(publisher: Publisher, published: Completion[None], limit: float) -> None:
+    while True:
+        try:
+            return published.get(timeout=limit)
+        except Timeout:
+            if not _is_reachable(publisher):
+                raise
+
+
+async def _await(publisher: Publisher, published: Completion[None], limit: float) -> None:
+    import asyncio
+
+    while True:
+        try:
+            async with asyncio.timeout(limit):
+                return await published
+        except TimeoutError:
+            if not _is_reachable(publisher):
+                raise
+
+
+def _is_reachable(publisher: Publisher) -> bool:
+    return isinstance(publisher, Reaching) and publisher.reachable
 
 
 def _limit(policy: RetryPolicy) -> float:
@@ -79,8 +107,10 @@ def _limit(policy: RetryPolicy) -> float:
 
 
 def _next_pause(pauses: Iterator[float], publications: Sequence[Publication], error: Exception) -> float:
+    names = ", ".join(sorted({publication.routing_key for publication in publications}))
+    if isinstance(error, NotConfirmed):
+        raise NotConfirmed(f"sent to {names}, and not confirmed: {error}") from error
     pause = next(pauses, None)
     if pause is None or not isinstance(error, BrokerUnavailable):
-        names = ", ".join(sorted({publication.routing_key for publication in publications}))
         raise BrokerUnavailable(f"not published to {names}: {error}") from error
     return pause

@@ -35,6 +35,8 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
         self._open.set()
+        self._open_for_requests = asyncio.Event()
+        self._open_for_requests.set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         self._server: asyncio.Server | None = None
 
@@ -73,6 +75,10 @@ class FaultProxy:
         """Hold back every byte in both directions until `heal`; connections stay open."""
         self._call(self._open.clear)
 
+    def hold_requests(self) -> None:
+        """Hold back what clients say until `heal`, and let through what the server says."""
+        self._call(self._open_for_requests.clear)
+
     def delay(self, seconds: float) -> None:
         """Let each piece of data arrive `seconds` later."""
         self._delay = seconds
@@ -87,6 +93,7 @@ class FaultProxy:
         self._delay = 0.0
         self._replies_left = None
         self._call(self._open.set)
+        self._call(self._open_for_requests.set)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -110,18 +117,26 @@ class FaultProxy:
             _reset(client)
             return
         self._connections[client] = server
-        for pump in (self._pump(reader, server, self._pass), self._pump(answers, client, self._pass_reply)):
+        for pump in (
+            self._pump(reader, server, self._pass, self._open_for_requests),
+            self._pump(answers, client, self._pass_reply, self._open),
+        ):
             task = self._loop.create_task(pump)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(lambda _: self._drop(client))
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allow: Callable[[bytes], bytes]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        allow: Callable[[bytes], bytes],
+        passage: asyncio.Event,
     ) -> None:
         try:
             while data := await reader.read(_CHUNK):
                 await self._open.wait()
+                await passage.wait()
                 await asyncio.sleep(self._delay)
                 allowed = allow(data)
                 writer.write(allowed)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ...actors.completion import Completion
 from ..errors import BrokerUnavailable, TransportError, Unroutable
 from ..lane import now
+from .batch import Batch, GivenUp, Item, State
 from .channel import Channel, Listener
 from .parcel import Needs, Parcel
 from .protocol import methods as amqp
@@ -25,39 +25,7 @@ _MOST_RETURNS = 5
 NOTHING_NEEDED: Needs = ("", "", False)
 """What a message needs that may be lost where its queue is not there."""
 
-Settled = list[tuple["Batch", TransportError | None]]
-
-
-class Batch:
-    """Messages that are published together. Times are monotonic.
-
-    left: how many are not confirmed. unsent: how many have never been sent. posted: nobody waits for it any more, so
-    that it is sent until it is confirmed, however long that takes.
-    """
-
-    __slots__ = ("asked", "completion", "deadline", "error", "left", "posted", "unsent")
-
-    def __init__(self, count: int, patience: float) -> None:
-        self.completion: Completion[None] = Completion()
-        self.left: int = count
-        self.unsent: int = count
-        self.posted: bool = False
-        self.asked: float = now()
-        self.deadline: float = self.asked + patience
-        self.error: TransportError | None = None
-
-
-class Item:
-    """One message of a batch."""
-
-    __slots__ = ("batch", "parcel", "returned", "returns", "sent")
-
-    def __init__(self, batch: Batch, parcel: Parcel) -> None:
-        self.batch: Batch = batch
-        self.parcel: Parcel = parcel
-        self.sent: bool = False
-        self.returned: bool = False
-        self.returns: int = 0
+Settled = list[tuple[Batch, TransportError | None]]
 
 
 class Outbox(Listener):
@@ -73,6 +41,10 @@ class Outbox(Listener):
         self._lock = threading.RLock()
         self._waiting: deque[Item] = deque()
         self._unconfirmed: dict[int, Item] = {}
+        self._unconfirmed_since = 0.0
+        self._given_up = GivenUp()
+        self._progress = 0.0
+        """When the broker has last confirmed something (monotonic)."""
         self._channel: Channel | None = None
         self._published = 0
         self._declared: set[Needs] = {NOTHING_NEEDED}
@@ -81,11 +53,20 @@ class Outbox(Listener):
         """How many are sent one at a time, to find the one for which the broker closes the channel."""
 
     def put(self, parcels: Sequence[Parcel], patience: float) -> Batch:
-        """Take messages in, and send what can be sent now."""
-        batch = Batch(len(parcels), patience)
+        """Take messages in, and send what can be sent now; not what was sent before, by a batch that was given up.
+
+        patience: seconds for which a broker that is there may confirm nothing.
+        """
+        batch = Batch(patience)
         with self._lock:
-            self._waiting.extend(Item(batch, parcel) for parcel in parcels)
+            for parcel, before in zip(parcels, self._given_up.taken(parcels), strict=True):
+                if before is None:
+                    self._waiting.append(batch.take(parcel))
+                else:
+                    batch.adopt(before)
             sent = self._send()
+        if not batch.left:
+            batch.completion.resolve(None)
         if not sent:
             self._attention()
         return batch
@@ -106,6 +87,11 @@ class Outbox(Listener):
     def busy(self) -> bool:
         """Whether anything is not confirmed."""
         return bool(self._waiting or self._unconfirmed)
+
+    @property
+    def unconfirmed_since(self) -> float | None:
+        """Since when the broker has confirmed nothing though it should, None where nothing is on its way."""
+        return self._unconfirmed_since if self._unconfirmed else None
 
     @property
     def idle(self) -> bool:
@@ -145,6 +131,8 @@ class Outbox(Listener):
             self._channel = None
             items = list(self._unconfirmed.values())
             self._unconfirmed = {}
+            for item in items:
+                item.state = State.WAITING
             self._waiting.extendleft(reversed(items))
             return items
 
@@ -153,16 +141,27 @@ class Outbox(Listener):
         self.interrupted()
         self._declared = {NOTHING_NEEDED}
 
-    def next_deadline(self) -> float | None:
-        """Return when the next batch has waited for long enough."""
+    def oldest(self) -> float | None:
+        """Return when the batch was put that somebody has waited for longest."""
         with self._lock:
-            return min((batch.deadline for batch in self._batches() if not batch.posted), default=None)
+            return min((batch.asked for batch in self._batches() if not batch.posted), default=None)
 
-    def expire(self, error: TransportError, before: float | None = None) -> None:
-        """Give up the batches whose time is up, or those that were put before some time."""
+    def next_deadline(self) -> float | None:
+        """Return when a broker that is there has not confirmed anything for too long."""
         with self._lock:
-            batches = [batch for batch in self._batches() if not batch.posted]
-        late = [one for one in batches if (one.deadline <= now() if before is None else one.asked <= before)]
+            deadlines = [self._deadline(batch) for batch in self._batches() if not batch.posted]
+        return min(deadlines, default=None)
+
+    def expire(self, error: TransportError) -> None:
+        """Give up the batches for which that is so."""
+        with self._lock:
+            late = [one for one in self._batches() if not one.posted and self._deadline(one) <= now()]
+        self._fail(late, error)
+
+    def give_up(self, error: TransportError, before: float) -> None:
+        """Give up the batches that were put before some moment."""
+        with self._lock:
+            late = [one for one in self._batches() if not one.posted and one.asked <= before]
         self._fail(late, error)
 
     def end(self, error: TransportError) -> None:
@@ -210,6 +209,10 @@ class Outbox(Listener):
         items = [*self._waiting, *self._unconfirmed.values()]
         return {item.batch for item in items if item.batch.error is None}
 
+    def _deadline(self, batch: Batch) -> float:
+        """Return until when a batch is waited for; a broker that is slow, and goes on, is waited for longer."""
+        return max(batch.deadline, batch.deadline - batch.asked + self._progress)
+
     def _send(self) -> bool:
         """Send as far as the window lets it; returns whether nothing is left that the lane could help with."""
         channel = self._channel
@@ -241,7 +244,10 @@ class Outbox(Listener):
                     content_frames(number, parcel.properties, parcel.body, frame_max),
                 )
                 self._published += 1
+                if not self._unconfirmed:
+                    self._unconfirmed_since = now()
                 self._unconfirmed[self._published] = item
+                item.state = State.SENT
                 if not item.sent:
                     item.sent = True
                     item.batch.unsent -= 1
@@ -289,12 +295,17 @@ class Outbox(Listener):
             self._again(item, settled)
             return
         self._careful = max(0, self._careful - 1)
+        self._progress = now()
+        item.state = State.CONFIRMED
         batch = item.batch
         batch.left -= 1
-        if not batch.left and batch.error is None:
+        if batch.error is not None:
+            self._given_up.confirmed(item)
+        elif not batch.left:
             settled.append((batch, None))
 
     def _refused(self, item: Item, settled: Settled) -> None:
+        item.state = State.REFUSED
         place = item.parcel.queue or item.parcel.exchange
         text = f"{place}: the broker did not take a message: the queue has no room (x-max-length), or is in trouble"
         self._give_up(item.batch, BrokerUnavailable(text), settled)
@@ -310,6 +321,7 @@ class Outbox(Listener):
         """Send a message again whose queue was gone, once that is declared again."""
         item.returned = False
         item.returns += 1
+        item.state = State.WAITING
         if not item.parcel.queue:
             where = f"the exchange {item.parcel.through!r} by {item.parcel.routing_key!r}"
             self._give_up(item.batch, Unroutable(f"no queue is bound to {where}"), settled)
@@ -324,9 +336,14 @@ class Outbox(Listener):
     def _give_up(self, batch: Batch, error: TransportError, settled: Settled) -> None:
         if batch.error is None:
             batch.error = error
+            self._given_up.keep([batch])
             settled.append((batch, error))
 
-    def _fail(self, batches: Iterable[Batch], error: TransportError) -> None:
+    def _fail(self, batches: Collection[Batch], error: TransportError) -> None:
+        with self._lock:
+            batches = [batch for batch in batches if batch.left]  # the others were confirmed meanwhile
+            for batch in batches:
+                batch.error = batch.error or error
+            self._given_up.keep(batches)
         for batch in batches:
-            batch.error = batch.error or error
-            batch.completion.fail(batch.error)
+            batch.completion.fail(batch.error or error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -35,7 +35,7 @@ class Parcel:
 
     queue: one that has to be there for it to arrive, or "". delayed: whether it takes the ladder there. through: the
     exchange that has to be there, where it takes another way than by the name of a queue. mandatory: whether it is an
-    error that no queue is there for it.
+    error that no queue is there for it. origin: what was published; the same object again means a retry.
     """
 
     exchange: str
@@ -46,6 +46,7 @@ class Parcel:
     delayed: bool = False
     through: str = ""
     mandatory: bool = True
+    origin: Publication | None = field(default=None, compare=False)
 
     @property
     def needs(self) -> Needs:
@@ -73,6 +74,7 @@ def parcel_of(publication: Publication, at: float, queues: Queues | None = None)
             parcel = parcel_of_letter(letter_of(publication, at))
         if parcel.through and queues is not None and queues.kind(parcel.through) == "fanout":
             parcel.mandatory = False  # whoever is there gets it
+        parcel.origin = publication
         return parcel
     except (*UNREADABLE, TypeError, ValueError) as error:
         raise MalformedMessage(f"the message of task {publication.id} cannot be sent: {error}") from None

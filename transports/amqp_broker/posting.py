@@ -28,6 +28,11 @@ class Posting:
         """Publish in order; done when all is sent. Fails with `BrokerUnavailable` where nobody can be reached."""
         return self._publisher.post(publications)
 
+    @property
+    def reachable(self) -> bool:
+        """See `Reaching`."""
+        return self._publisher.reachable
+
     def flush(self) -> None:
         """Wait until what was sent is confirmed, within limits."""
         self._publisher.flush(self._patience)

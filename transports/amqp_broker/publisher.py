@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...actors.completion import Completion, wait_on_thread
-from ..errors import BrokerRefused, BrokerUnavailable, MalformedMessage, TransportError
+from ..errors import BrokerRefused, BrokerUnavailable, MalformedMessage, NotConfirmed, TransportError
 from ..lane import now, unix_time
 from ..letters.letter import Letter, Taken
 from ..message import Publication
@@ -68,7 +68,10 @@ class PublishingWire(Wire):
 
 
 class AmqpPublisher(Session[PublishingWire]):
-    """Publishes what Celery would; what was not confirmed is published again, until `patience` seconds have passed.
+    """Publishes what Celery would; what a connection left unconfirmed is sent again over the next one.
+
+    patience: seconds after which a broker that is away, or says that it takes no messages, is an error. One that is
+    there may take longer to confirm (`ServerOptions.confirm_timeout`): it may be busy with its disk.
 
     A thread that waits for a confirmation reads it itself, so that no other has to be woken.
     """
@@ -109,10 +112,21 @@ class AmqpPublisher(Session[PublishingWire]):
         return Completion.of(None)
 
     def flush(self, patience: float) -> None:
-        """Wait until what was posted is confirmed, or nothing more is for `patience` seconds."""
+        """Wait until what was posted is confirmed.
+
+        Ends before that where nothing more is for `patience` seconds, or `confirm_timeout` from a broker that is there.
+        """
         for batch in self._outbox.posted():
-            if not wait_on_thread(batch.completion, patience):
+            more = max(0.0, self._options.confirm_timeout - patience)
+            done = wait_on_thread(batch.completion, patience)
+            if not done and not (self.reachable and wait_on_thread(batch.completion, more)):
                 return
+
+    @property
+    def reachable(self) -> bool:
+        """See `Reaching`."""
+        link = self.link
+        return link is not None and link.failure is None and not link.is_silent()
 
     def _put(self, publications: Sequence[Publication]) -> Batch | Completion[None]:
         """Return a batch that is on its way, or how it ended already."""
@@ -129,7 +143,7 @@ class AmqpPublisher(Session[PublishingWire]):
     def _send(self, parcels: Sequence[Parcel]) -> Batch | Completion[None]:
         if self.lane.closed:
             return Completion.failed(self._closed())
-        batch = self._outbox.put(parcels, self.patience)
+        batch = self._outbox.put(parcels, self._options.confirm_timeout)
         batch.completion.waiter = self._wait
         if self.lane.closed:
             self._outbox.end(self._closed())
@@ -157,11 +171,7 @@ class AmqpPublisher(Session[PublishingWire]):
         while (needs := self._outbox.undeclared) is not None:
             self._declare(link, needs)
         self._outbox.pump()
-        deadline = self._outbox.next_deadline()
-        if deadline is not None and deadline <= now():
-            self._expire(link)
-            deadline = self._outbox.next_deadline()
-        pauses = [pause, None if deadline is None else max(0.0, deadline - now())]
+        pauses = [pause, self._give_up(link)]
         return min((one for one in pauses if one is not None), default=None)
 
     def lost(self, link: PublishingWire) -> None:
@@ -170,7 +180,7 @@ class AmqpPublisher(Session[PublishingWire]):
 
     def disappoint(self, error: BrokerUnavailable | BrokerRefused, asked_before: float) -> None:
         """Fail what was asked before that moment (monotonic) and is not confirmed."""
-        self._outbox.expire(error, asked_before)
+        self._outbox.give_up(error, asked_before)
 
     def leave(self) -> None:
         super().leave()
@@ -200,16 +210,31 @@ class AmqpPublisher(Session[PublishingWire]):
         else:
             self._outbox.declared(needs)
 
-    def _expire(self, link: PublishingWire) -> None:
-        """Give up what was not confirmed in time; raises `TimeoutError` where the connection is to blame."""
-        where = without_passwords(self._url)
+    def _give_up(self, link: PublishingWire) -> float | None:
+        """Give up what has taken too long; returns in how many seconds to look again.
+
+        Raises `TimeoutError` where the connection is to blame: what it left unconfirmed goes out over the next one.
+        """
+        since = self._outbox.unconfirmed_since
+        if since is not None and link.is_silent(since):
+            raise TimeoutError(f"it has not confirmed a message, and said nothing for {link.longest_silence:g} s")
         if link.blocked is not None:
-            text = f"{where} takes no messages, since it is short of resources: {link.blocked}"
-            self._outbox.expire(BrokerUnavailable(text))
-            return
-        text = f"{where} is not available: it has not confirmed a message within {self.patience:g} s"
-        self._outbox.expire(BrokerUnavailable(text))
-        raise TimeoutError("a message was not confirmed in time")
+            text = f"{without_passwords(self._url)} takes no messages, since it is short of resources: {link.blocked}"
+            self._outbox.give_up(BrokerUnavailable(text), now() - self.patience)
+            oldest = self._outbox.oldest()
+            return None if oldest is None else max(0.0, oldest + self.patience - now())
+        deadline = self._outbox.next_deadline()
+        if deadline is not None and deadline <= now():
+            self._outbox.expire(self._not_confirmed())
+            deadline = self._outbox.next_deadline()
+        return None if deadline is None else max(0.0, deadline - now())
+
+    def _not_confirmed(self) -> NotConfirmed:
+        return NotConfirmed(
+            f"{without_passwords(self._url)} is there, but has not confirmed a message within "
+            f"{self._options.confirm_timeout:g} s: its disk or its queues do not keep up. It may have the message, or "
+            f"take it later"
+        )
 
     def _wait(self, completion: Completion[Any], timeout: float | None) -> bool:
         link = self.link

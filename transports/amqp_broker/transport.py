@@ -29,8 +29,8 @@ _GENERAL = ("patience", "queues", "delayed_delivery", "confirm_publish")
 class AmqpTransport:
     """A broker's publisher, intakes and dead letter queues.
 
-    Each intake has a connection of its own, since a broker that is short of memory stops listening to a connection that
-    publishes; everything else shares one. A node has its dispatcher hear all of them (`attach`).
+    Each intake has a connection of its own, and so has who asks about queues, since a broker that is short of memory,
+    or slow, stops listening to a connection that publishes. A node has its dispatcher hear all of them (`attach`).
 
     patience: seconds after which a broker that cannot be reached is an error. queues: those whose dead letters are
     meant where none is named. delayed_delivery: have messages that are not due wait in the broker, in queues of this
@@ -65,6 +65,7 @@ class AmqpTransport:
         self._queues = dict.fromkeys(queues)
         self._ears = Ears()
         self._publisher = AmqpPublisher(url, options, self._ears, patience, delayed_delivery)
+        self._desk = AmqpPublisher(url, options, self._ears, patience, delayed_delivery)
         self._posting = None if confirm_publish else Posting(self._publisher, patience)
         self._intakes: list[AmqpIntake] = []
 
@@ -85,7 +86,7 @@ class AmqpTransport:
 
     def dead_letters(self) -> QueuedDeadLetters:
         """Return the dead letter queues; see `Transport.dead_letters`."""
-        return QueuedDeadLetters(self._publisher, None, lambda: list(self._queues), self._patience)
+        return QueuedDeadLetters(self._desk, None, lambda: list(self._queues), self._options.confirm_timeout)
 
     def results(self) -> None:
         """Return None: a broker stores no results."""
@@ -98,11 +99,11 @@ class AmqpTransport:
 
     def size(self, queue: str) -> Completion[int]:
         """Return the number of messages that wait in `queue`; delayed ones that nobody took yet are among them."""
-        return self._publisher.run(lambda link: link.topology.waiting(queue) or 0)
+        return self._desk.run(lambda link: link.topology.waiting(queue) or 0)
 
     def purge(self, queue: str) -> Completion[int]:
         """Delete what waits in `queue`; delayed messages that an intake holds are not among it."""
-        return self._publisher.run(lambda link: link.topology.purge(queue))
+        return self._desk.run(lambda link: link.topology.purge(queue))
 
     def attach(self, io: Io) -> None:
         """Let a dispatcher hear the broker; to be called there."""
@@ -127,9 +128,10 @@ class AmqpTransport:
         for intake in self._intakes:
             intake.lane.close()
         self._publisher.lane.close()
+        self._desk.lane.close()
 
     def _wake_lanes(self) -> None:
-        for session in (self._publisher, *self._intakes):
+        for session in (self._publisher, self._desk, *self._intakes):
             if not session.lane.closed:
                 session.wake()
 

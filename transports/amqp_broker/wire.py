@@ -120,8 +120,7 @@ class Wire:
             return _LONGEST_SLEEP
         if now() > self._heard_at + 2 * beat and not self._unread():
             self._fail(ConnectionError(f"nothing was heard for {2 * beat} seconds, two heartbeats"))
-        if now() >= self._said_at + beat / 2:
-            self.send(heartbeat_frame())
+        self._beat()
         return min(beat / 4, _LONGEST_SLEEP)
 
     def explained(self, error: BaseException) -> BrokerUnavailable | BrokerRefused:
@@ -146,6 +145,18 @@ class Wire:
     def frame_max(self) -> int:
         """The largest frame, in bytes."""
         return self._connection.frame_max
+
+    @property
+    def longest_silence(self) -> float:
+        """Seconds for which a broker that lives, and owes us an answer, is silent at most.
+
+        RabbitMQ says something twice in each heartbeat, also while it reads nothing from us.
+        """
+        return self._connection.heartbeat or self.options.reply_timeout
+
+    def is_silent(self, since: float = 0.0) -> bool:
+        """Tell whether nothing was heard for so long, after some moment (monotonic): the broker is likely gone."""
+        return now() >= max(self._heard_at, since) + self.longest_silence and not self._unread()
 
     def channel(self, listener: Listener | None = None) -> Channel:
         """Open a channel, and wait for it."""
@@ -174,10 +185,20 @@ class Wire:
                 self._flush(sock)
 
     def wait(self, completion: Completion[T], timeout: float | None = None) -> T:
-        """Wait for an answer, by default as long as a broker may take; raises `TimeoutError` then."""
-        limit = self.options.reply_timeout if timeout is None else timeout
-        if not completion.done() and not self.wait_until_done(completion, limit):
-            raise TimeoutError(f"no answer within {limit:g} seconds")
+        """Wait for an answer; raises `TimeoutError` where the broker is silent, or has not answered in time.
+
+        timeout: seconds, by default as many as a broker that is there may take.
+        """
+        asked = now()
+        longest = self.options.confirm_timeout if timeout is None else timeout
+        while not completion.done():
+            step = max(0.0, min(self.options.reply_timeout, asked + longest - now()))
+            if self.wait_until_done(completion, step):
+                break
+            waited = now() - asked
+            if waited >= longest or self.is_silent(asked):
+                raise TimeoutError(f"no answer within {waited:.3g} seconds")
+            self._beat()
         return completion.get(timeout=0)
 
     def wait_until_done(self, completion: Completion[T], timeout: float | None) -> bool:
@@ -244,6 +265,12 @@ class Wire:
 
     # Sending and reading
 
+    def _beat(self) -> None:
+        """Say that we are there, if nothing else was said for a while."""
+        beat = self._connection.heartbeat
+        if beat and now() >= self._said_at + beat / 2:
+            self.send(heartbeat_frame())
+
     def _flush(self, sock: socket.socket) -> None:
         try:
             while self._unsent:
@@ -295,6 +322,9 @@ class Wire:
         except Exception as error:  # whoever reads is not to blame, and must not stumble over it again
             logger.exception("%s: what has come could not be handled", self._address.shown)
             self._fail(ConnectionError(f"what has come could not be handled: {error!r}"))
+        except BaseException:
+            self._fail(ConnectionError("the thread that read was interrupted: some of what has come may be lost"))
+            raise
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -366,5 +396,5 @@ class Wire:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not isinstance(error, ssl.SSLError):
-        return str(error) or "it did not answer in time"
+        return "it did not answer in time" if str(error) in {"", "timed out"} else str(error)
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
