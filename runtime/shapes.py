@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
+
+import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+"""A time limit as a message says it; nobody means more than thirty years, and no timer goes for ever."""
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
@@ -14,6 +19,11 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Tell whether `value` is a mapping; its keys are taken to be text."""
     return isinstance(value, Mapping)
+
+
+def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether `value` is a dict, as decoders make them; its keys are taken to be text."""
+    return isinstance(value, dict)
 
 
 def listed(value: Any) -> list[Any]:

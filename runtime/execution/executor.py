@@ -6,7 +6,10 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ...actors.errors import UnderstudyError
+from ...transports.errors import MalformedMessage
 from ...transports.message import Outcome, Publication, Verdict
 from .. import signals
 from ..exceptions import (
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from ..app.app import App
 
 logger: logging.Logger = logging.getLogger("understudy.task")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Outcome).decode
 
 
 class Executor:
@@ -109,10 +115,10 @@ class Executor:
         soft = request.timelimit[1] or procedure.soft_limit
         ended = perform(procedure, request, SoftLimit(soft) if soft else None)
         try:
-            outcome = conclude(self._shop, tag, request, ended, store_errors=procedure.store_errors)
+            outcome = _proper(conclude(self._shop, tag, request, ended, store_errors=procedure.store_errors))
         except Exception as error:  # noqa: BLE001 - its value cannot be stored or passed on, so it has failed
             ended = failed(error)
-            outcome = conclude(self._shop, tag, request, ended, store_errors=procedure.store_errors)
+            outcome = _proper(conclude(self._shop, tag, request, ended, store_errors=procedure.store_errors))
         report(procedure, request, ended)
         return outcome
 
@@ -125,7 +131,7 @@ class Executor:
         logger.info("Task %s[%s] expired: not run", request.task, request.id)
         ended = Ended(REVOKED, None, TaskRevokedError("expired"))
         signals.task_revoked.send(sender=request.owner, request=request, terminated=False, signum=None, expired=True)
-        return fallen(self._shop, tag, request, ended)
+        return _proper(fallen(self._shop, tag, request, ended))
 
     def _refuse(self, tag: int, queue: str, refused: Refused) -> Outcome:
         """Return the outcome of a message that cannot be run: a dead letter, and a failure if it says whose."""
@@ -155,10 +161,10 @@ class Executor:
     def _failed(self, tag: int, request: Request, ended: Ended, dead: str | None) -> Outcome:
         """Return the outcome of a task that failed without having come to its end here."""
         try:
-            return fallen(self._shop, tag, request, ended, store_errors=True, dead=dead, errbacks_here=False)
+            return _proper(fallen(self._shop, tag, request, ended, store_errors=True, dead=dead, errbacks_here=False))
         except Exception:
             logger.exception("the failure of message %s could not be told to all who wait for it", request.id)
-            request.embed = NO_EMBED
+            request.embed, request.follow_ups = NO_EMBED, ()
             return fallen(self._shop, tag, request, ended, store_errors=True, dead=dead)
 
     def _store_started(self, request: Request) -> None:
@@ -177,3 +183,16 @@ class Executor:
             return None
         logger.info("Task %s[%s] has succeeded before, and is not run again", request.task, request.id)
         return Outcome(tag, chord=part_of(self._shop, request, SUCCESS, meta["result"]))
+
+
+def _proper(outcome: Outcome) -> Outcome:
+    """Return an outcome that a node can read; raises `MalformedMessage` for one that it could not.
+
+    What follows a task goes by signatures from its message, whose options may be anything.
+    """
+    if outcome.follow_ups or outcome.more_results or outcome.chord is not None:
+        try:
+            _decode(_encode(outcome))
+        except (msgspec.ValidationError, OverflowError, TypeError) as error:
+            raise MalformedMessage(f"what is called after the task has an option of a wrong type: {error}") from None
+    return outcome

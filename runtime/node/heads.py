@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ...transports.message import UNREADABLE
+from ..shapes import Seconds
 
 
 class Peek(msgspec.Struct):
@@ -12,7 +13,7 @@ class Peek(msgspec.Struct):
 
     task: str = ""
     id: str = ""
-    timelimit: tuple[float | None, float | None] | None = None
+    timelimit: tuple[Seconds | None, Seconds | None] | None = None
 
 
 class _Head(msgspec.Struct):

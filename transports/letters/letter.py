@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,8 @@ HISTORY = "x-understudy-history"
 
 _LONGEST_EXPIRATION = (2**32 - 1) / 1000  # seconds; RabbitMQ refuses a message that is to be dropped later
 
+_MOST_COUNTED = 2**31
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
 _OURS = frozenset({LOSSES, DEATHS, DUE, HISTORY})
 _PROPERTIES = frozenset(
     {
@@ -72,19 +75,25 @@ class Taken:
 
     @property
     def losses(self) -> int:
-        losses = self.headers.get(LOSSES, 0)
-        return losses if isinstance(losses, int) else 0
+        return count_in(self.headers, LOSSES)
 
     @property
     def due(self) -> float:
         """Unix seconds before which it is not to be started; 0 where it says nothing, or nothing readable."""
         due = self.headers.get(DUE, 0.0)
-        return max(_unix_seconds(self.headers.get("eta")), due if isinstance(due, int | float) else 0.0)
+        ours = due if isinstance(due, int | float) and 0 < due < _END_OF_TIME else 0.0
+        return max(_unix_seconds(self.headers.get("eta")), ours)
 
     @property
     def task_id(self) -> str:
         """The task's id, or "" where the message has none."""
         return str(self.headers.get("id") or self.head.properties.get("correlation_id") or "")
+
+
+def count_in(headers: Mapping[str, Any], name: str) -> int:
+    """Return a header of ours that counts; 0 where it says nothing, or what we never write."""
+    count = headers.get(name, 0)
+    return count if isinstance(count, int) and 0 <= count < _MOST_COUNTED else 0
 
 
 def letter_of(publication: Publication, at: float) -> Letter:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..letters.letter import DEATHS, DUE, HISTORY, LOSSES, Taken, properties_of
+from ..letters.letter import DEATHS, DUE, HISTORY, LOSSES, Taken, count_in, properties_of
 from ..message import UNREADABLE, Head, Publication, decode_head, encode_head
 from .keys import Keys
 
@@ -47,6 +47,10 @@ class _Sealed(msgspec.Struct, rename="kebab"):
     properties: dict[str, Any]
 
 
+class _Own(msgspec.Struct):
+    headers: dict[str, Any]
+
+
 class _Properties(msgspec.Struct):
     body_encoding: str | None = None
 
@@ -60,6 +64,7 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 _properties = msgspec.json.Decoder(_Properties).decode
 _headers = msgspec.json.Decoder(_Headers).decode
 _raw_head = msgspec.json.Decoder(_RawHead).decode
+_own = msgspec.json.Decoder(_Own).decode
 _any = msgspec.json.Decoder().decode
 _text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
@@ -113,11 +118,14 @@ def opened(item: bytes) -> Opened:
 
 
 def taken_of(queue: str, item: bytes) -> Taken:
-    """Return what stands in Redis with its head decoded."""
+    """Return what stands in Redis with its head decoded; where that cannot be read, it is no envelope."""
     message = opened(item)
-    head = decode_head(message.head)
-    with suppress(*UNREADABLE, AttributeError, KeyError, TypeError):
-        head = msgspec.structs.replace(head, headers=_any(item)["headers"])  # those of our own too
+    try:
+        head = decode_head(message.head)
+    except UNREADABLE:  # what a node does not look into is read here for the first time
+        message, head = Opened(_NO_TASK, item), decode_head(_NO_TASK)
+    with suppress(*UNREADABLE):
+        head = msgspec.structs.replace(head, headers=_own(item).headers)  # those of our own too
     properties = {name: value for name, value in head.properties.items() if name not in _ENVELOPES_OWN}
     head = msgspec.structs.replace(head, properties=properties)
     return Taken(queue, head, message.body, None, message.redelivered)
@@ -131,7 +139,7 @@ def given_back(item: bytes, losses: int = 0, deaths: int = 0) -> bytes:
         headers["redelivered"] = True
         for header, more in ((LOSSES, losses), (DEATHS, deaths)):
             if more:
-                headers[header] = _count(headers, header) + more
+                headers[header] = count_in(headers, header) + more
         with suppress(KeyError, TypeError):
             envelope["properties"]["delivery_info"]["redelivered"] = True
         return _encode(envelope)
@@ -174,12 +182,7 @@ def _opened_slowly(envelope: _Envelope, body: bytes) -> Opened:
     headers = {name: value for name, value in whole.headers.items() if name not in _OWN_HEADERS}
     head = encode_head(msgspec.structs.replace(whole, headers=headers))
     redelivered = bool(headers.get("redelivered"))
-    return Opened(head, body, taken.losses, redelivered, taken.due, _count(whole.headers, DEATHS))
-
-
-def _count(headers: dict[str, Any], name: str) -> int:
-    count = headers.get(name, 0)
-    return count if isinstance(count, int) else 0
+    return Opened(head, body, taken.losses, redelivered, taken.due, count_in(whole.headers, DEATHS))
 
 
 def _tag() -> str:

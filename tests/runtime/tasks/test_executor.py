@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from understudy.runtime import signals
@@ -30,6 +31,7 @@ from understudy.runtime.publishing.gathering import gathering
 from understudy.runtime.results.meta import load_exception
 from understudy.runtime.task.task import Task
 from understudy.transports.codecs import decode_json
+from understudy.transports.errors import MalformedMessage
 from understudy.transports.message import Head, Outcome, Publication, Verdict, decode_head, encode_head
 
 from .pumping import PATIENCE, Pump
@@ -255,11 +257,56 @@ def test_a_broken_head_is_a_dead_letter(name: str, app: App, valid: Publication)
     assert outcome.reason
 
 
-@pytest.mark.parametrize("header", ["expires", "timelimit", "compression", "group", "retries", "stamps"])
-def test_a_header_of_the_wrong_kind_never_raises(header: str, app: App, valid: Publication) -> None:
-    for value in (5, "x", [1, 2, 3], {"a": 1}):
-        outcome = run(app, valid, head=with_headers(valid, **{header: value}))
-        assert outcome.tag == TAG
+def readable(outcome: Outcome) -> bool:
+    """Tell whether a node, to which outcomes come in bytes, gets this one as it is."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(outcome), type=Outcome) == outcome
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["expires", "timelimit", "compression", "group", "group_index", "id", "retries", "stamps", "stamped_headers"],
+)
+def test_a_header_of_the_wrong_kind_is_an_outcome_that_a_node_can_read(
+    header: str, app: App, valid: Publication
+) -> None:
+    for value in (5, -1, 2**70, 1e308, "x", [], [1, 2, 3], [-1, 1e308], {"a": 1}, True):
+        head = with_headers(valid, **{"group": "g", header: value})
+        outcome = run(app, valid, head=head, body=b'[[], {}, {"chord": {"task": "fine"}}]')
+        assert (outcome.tag, readable(outcome)) == (TAG, True)
+
+
+@pytest.mark.parametrize("name", ["reply_to", "priority", "correlation_id", "delivery_info"])
+def test_a_property_of_the_wrong_kind_is_an_outcome_that_a_node_can_read(
+    name: str, app: App, valid: Publication
+) -> None:
+    for value in (5, 2**70, "x", [1], {"a": 1}):
+        head = decode_head(valid.head)
+        head.properties[name] = value
+        assert readable(run(app, valid, head=encode_head(head)))
+
+
+def test_an_expiry_that_is_no_moment_is_said_so(app: App, valid: Publication) -> None:
+    outcome = run(app, valid, head=with_headers(valid, expires="tomorrow"))
+
+    assert (outcome.verdict, type(error_of(outcome))) == (Verdict.DEAD, MalformedMessage)
+    assert "'tomorrow'" in outcome.reason
+
+
+@pytest.mark.parametrize("part", ["callbacks", "errbacks", "chain"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_option_of_the_wrong_kind_in_what_follows_is_an_outcome_that_a_node_can_read(
+    part: str, fails: bool, app: App
+) -> None:
+    @app.task
+    def one(*_: Any, **__: Any) -> None:
+        assert not fails
+
+    message = message_of(one.delay)
+    for name in ("task_id", "group_id", "group_index", "queue", "exchange", "routing_key", "priority", "reply_to"):
+        for value in (5, 2**70, 1.5, [1], {"a": 1}):
+            following = {"task": one.name, "args": [], "options": {"task_id": "next", name: value}}
+            outcome = run(app, message, body=json.dumps([[], {}, {part: [following]}]).encode())
+            assert readable(outcome), (name, value)
 
 
 @pytest.mark.parametrize("part", ["callbacks", "errbacks", "chain", "chord"])
@@ -267,7 +314,7 @@ def test_a_broken_embed_never_raises(part: str, app: App, valid: Publication) ->
     head = with_headers(valid, group="g")
     for value in (5, "x", [1], [{}], {"a": 1}, [{"task": 1}], {"task": "x", "options": 1}):
         outcome = run(app, valid, head=head, body=json.dumps([[], {}, {part: value}]).encode())
-        assert outcome.tag == TAG
+        assert (outcome.tag, readable(outcome)) == (TAG, True)
         assert outcome.verdict in (Verdict.ACK, Verdict.DEAD)
 
 

@@ -123,6 +123,33 @@ def test_what_is_no_envelope_is_delivered_as_it_is_and_can_be_put_away(
     assert server.hlen("unacked") == 0
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b'{"id": "x", "priority": 1e400}',
+        b'{"id": "x", "shadow": "\xff"}',
+        b'{"id": "x", "eta": [], "retries": 1e400}',
+        b'{"id": "x", "x-understudy-losses": 1180591620717411303424}',
+        b'["x"]',
+        b"null",
+    ],
+)
+def test_a_message_whose_headers_nobody_can_read_is_put_away_and_holds_up_nobody(
+    transport: Transport, server: Any, fresh: Fresh, headers: bytes
+) -> None:
+    server.lpush("celery", b'{"headers": %b, "properties": {}, "body": "[[], {}, {}]"}' % headers)
+    publish(transport, publication(fresh(), "celery"))
+    intake = transport.intake(["celery"], "boot.1")
+
+    broken, fine = take(intake, 2)
+
+    assert (broken.losses, broken.deaths) == (0, 0)
+    assert settle(intake, Outcome(broken.tag, Verdict.DEAD, reason="broken"), Outcome(fine.tag)) == [True, True]
+    (dead,) = transport.dead_letters().list().get(timeout=PATIENCE)
+    assert (dead.reason, dead.queue) == ("broken", "celery")
+    assert server.hlen("unacked") == 0
+
+
 def test_a_body_that_is_not_encoded_is_read_as_it_is(transport: Transport, server: Any, redis_url: str) -> None:
     with kombu.Connection(redis_url, transport_options={"body_encoding": None}) as connection:
         connection.Producer().publish([["ü"], {}, {}], routing_key="celery", headers={"id": "1", "task": "t"})
