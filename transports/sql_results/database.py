@@ -90,7 +90,7 @@ class Database:
         return () if self._ear is None else self._ear.sockets()
 
     def tick(self) -> float | None:
-        return None
+        return None if self._ear is None else self._ear.rests()
 
     # Results
 

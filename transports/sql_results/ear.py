@@ -68,6 +68,11 @@ class Ear:
         self._complained = False
         return True
 
+    def rests(self) -> float | None:
+        """Return the seconds until it may be tried again to begin, None where nothing stands against it."""
+        left = self._again_at - now()
+        return left if self._connection is None and left > 0 else None
+
     def tell(self, connection: sa.Connection, task_ids: Sequence[str]) -> None:
         """Have the end of a transaction tell whoever listens that results were stored."""
         for payload in told(task_ids):
@@ -102,6 +107,12 @@ class Ear:
         self._connection = None
 
     def _connected(self) -> psycopg.Connection[Any]:
+        try:
+            return self._begun()
+        except psycopg.OperationalError:  # whatever ended the last one may have ended the pool's, too
+            return self._begun()
+
+    def _begun(self) -> psycopg.Connection[Any]:
         pooled = self._engine.raw_connection()
         pooled.detach()
         connection = cast("psycopg.Connection[Any]", pooled.dbapi_connection)

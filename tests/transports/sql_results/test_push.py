@@ -15,7 +15,7 @@ from understudy.actors.completion import Completion
 from understudy.actors.errors import Timeout
 from understudy.transports import polled
 from understudy.transports.message import Result
-from understudy.transports.sql_results import SqlResults
+from understudy.transports.sql_results import SqlResults, ear
 
 from ..redis_results.conftest import Fresh
 from .conftest import PATIENCE, Open, look, meta, put
@@ -132,6 +132,45 @@ def test_a_wait_outlives_every_connection(
     assert states(waiting) == ["SUCCESS"]
 
 
+def test_whoever_lost_every_connection_listens_on_a_new_one(
+    open_results: Open,
+    node: SqlResults,
+    server: Any,
+    postgresql_url: str,
+    name: str,
+    fresh: Fresh,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(polled, "FIRST_PAUSE", HOUR)
+    monkeypatch.setattr(ear, "_AGAIN_AFTER", HOUR)
+    unasked = {"connect_args": {"application_name": name}, "pool_pre_ping": False}  # it takes the pool's for alive
+    one = fresh()
+    waiting = begin(open_results(postgresql_url, engine_options=unasked, poll_interval=HOUR), one)
+
+    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", (name,))
+    put(node, one)
+
+    assert states(waiting) == ["SUCCESS"]
+
+
+def test_who_could_not_listen_tries_again(
+    results: SqlResults,
+    node: SqlResults,
+    fresh: Fresh,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(ear, "_AGAIN_AFTER", 0.1)
+    one = fresh()
+    with monkeypatch.context() as change:
+        change.setattr(ear, "CHANNEL", "no channel")
+        waiting = begin(results, one)
+        assert "cannot be listened to" in caplog.text
+        put(node, one)
+
+    assert states(waiting) == ["SUCCESS"]
+
+
 def test_what_a_stock_worker_stores_is_looked_for(
     open_named: Callable[..., SqlResults], postgresql_url: str, stock: Callable[..., Any], fresh: Fresh
 ) -> None:
@@ -180,7 +219,7 @@ def test_a_database_that_cannot_be_listened_to_is_looked_at(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one = fresh()
-    monkeypatch.setattr("understudy.transports.sql_results.ear.CHANNEL", "no channel")
+    monkeypatch.setattr(ear, "CHANNEL", "no channel")
     waiting = [open_results(postgresql_url).wait(one, 60)]
     with pytest.raises(Timeout):
         waiting[0].get(timeout=0.1)
