@@ -69,6 +69,10 @@ class Chunks(Sequential):
     def __init__(self, task: Signature[Any], it: Iterable[Any], app: App | None = None, n: int = 1) -> None:
         super().__init__(task, it, app, n=n)
 
+    def __call__(self, **options: Any) -> Any:
+        """Send it, as `apply_async` does; returns its result."""
+        return self.apply_async(**options)
+
     def group(self) -> Group:
         """Return the group of its messages."""
         task, parts = self.kwargs["task"], _chunked(self.items_of, self.kwargs["n"])

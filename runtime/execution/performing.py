@@ -83,8 +83,8 @@ def _retried(error: BaseException, procedure: Procedure) -> Ended:
 
 def _lost(error: BaseException) -> WorkerLostError:
     """Return what a task that ends its process leaves behind; the process goes on."""
-    code = error.code if isinstance(error, SystemExit) else type(error).__name__
-    lost = WorkerLostError(f"Worker exited prematurely: exitcode {code}.").with_traceback(error.__traceback__)
+    how = f"exitcode {error.code}" if isinstance(error, SystemExit) else type(error).__name__
+    lost = WorkerLostError(f"Worker exited prematurely: {how}.").with_traceback(error.__traceback__)
     lost.__cause__ = error
     return lost
 

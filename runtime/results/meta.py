@@ -17,6 +17,8 @@ Meta = dict[str, Any]
 
 _BILLIARD = frozenset({"SoftTimeLimitExceeded", "TimeLimitExceeded", "WorkerLostError"})
 _KOMBU = frozenset({"ContentDisallowed", "DecodeError", "EncodeError"})
+_WRAPPER = ("celery.utils.serialization", "UnpickleableExceptionWrapper")
+"""What Celery's workers store in place of an exception that cannot be pickled: module, name, arguments and text."""
 _HOMES = ("billiard.exceptions", "celery.exceptions", "kombu.exceptions")
 
 
@@ -53,7 +55,7 @@ def dump_exception(error: BaseException, serializer: str = "json") -> dict[str, 
     """Return an exception as its type, module and arguments; arguments that cannot be encoded become their reprs."""
     kind = type(error)
     return {
-        "exc_type": kind.__qualname__,
+        "exc_type": "TimeoutError" if kind is exceptions.TimeoutError else kind.__qualname__,
         "exc_message": [encodable(argument, serializer) for argument in error.args],
         "exc_module": _home_of(kind),
     }
@@ -69,6 +71,8 @@ def load_exception(stored: Any) -> Any:
         return stored
     name, module = str(stored["exc_type"]), str(stored.get("exc_module") or "")
     args = listed(stored.get("exc_message"))
+    if (module, name) == _WRAPPER and len(args) == 4:
+        module, name, args = str(args[0]), str(args[1]), listed(args[2])
     try:
         return _find_class(module, name)(*args)
     except Exception:  # noqa: BLE001 - the constructor is the user's
@@ -94,7 +98,7 @@ def _home_of(kind: type[BaseException]) -> str:
     """Return the module under which Celery's programs know the class."""
     if issubclass(kind, RemoteError):
         return kind.exc_module
-    if getattr(exceptions, kind.__name__, None) is not kind:
+    if kind is not exceptions.TimeoutError and getattr(exceptions, kind.__name__, None) is not kind:
         return kind.__module__
     if kind.__name__ in _BILLIARD:
         return "billiard.exceptions"

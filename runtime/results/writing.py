@@ -121,10 +121,10 @@ class ResultWriter:
         try:
             return _encode(meta)
         except (ValueError, RecursionError):  # a lone surrogate, or too deep: see codecs
-            return encode_meta(msgspec.structs.asdict(meta), self._serializer)
+            return encode_meta(_fields(meta), self._serializer)
 
     def _encode_whole(self, meta: _Plain, request: Request) -> bytes:
-        whole = {name: value for name, value in msgspec.structs.asdict(meta).items() if name not in _OPTIONAL or value}
+        whole = _fields(meta)
         whole["result"] = self._named(meta.result)
         if self._extended:
             whole.update(_extension(request, self._serializer))
@@ -134,6 +134,10 @@ class ResultWriter:
 
 
 _OPTIONAL = ("group_id", "parent_id")
+
+
+def _fields(meta: _Plain) -> Meta:
+    return {name: value for name, value in msgspec.structs.asdict(meta).items() if name not in _OPTIONAL or value}
 
 
 def _compression(app: App) -> str | None:

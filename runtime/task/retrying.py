@@ -84,7 +84,7 @@ def _next_call(
 
 def _exhausted(task: Task[..., Any], request: Request) -> BaseException:
     return task.MaxRetriesExceededError(
-        f"Can't retry {task.name}[{request.id}] args:{request.args} kwargs:{request.kwargs}",
+        f"Can't retry {task.name}[{request.id}] args:{tuple(request.args)} kwargs:{request.kwargs}",
         task_args=request.args,
         task_kwargs=request.kwargs,
     )

@@ -107,6 +107,15 @@ def test_what_cannot_be_encoded_is_an_error_of_the_call(add: Task[..., int]) -> 
         add.apply_async((1,), headers={"mine": object()})
 
 
+@pytest.mark.parametrize(("args", "kwargs"), [("ab", {}), ({1, 2}, {}), ((1, 2), [("x", 1)])], ids=repr)
+def test_arguments_are_a_sequence_and_a_map(args: Any, kwargs: Any, app: App, add: Task[..., int]) -> None:
+    """`args=("x")` is text, whose letters would be the arguments."""
+    with pytest.raises(TypeError):
+        add.apply_async(args, kwargs)
+    with pytest.raises(TypeError, match="list or a tuple"):
+        app.send_task("elsewhere", args, kwargs)
+
+
 def test_publishing_is_tried_again() -> None:
     flaky = Flaky(2)
     publish(flaky, [Publication("x", "q", b"", b"")], RetryPolicy(3, 0, 0, 0))

@@ -322,6 +322,22 @@ def test_exceptions_go_by_the_names_that_celery_has_for_them() -> None:
     assert type(load_exception(nested)) is Outer.Inner
 
 
+def test_what_times_out_has_celerys_name() -> None:
+    stored = dump_exception(TimeoutError("late"))
+    assert (stored["exc_type"], stored["exc_module"]) == ("TimeoutError", "celery.exceptions")
+    assert type(load_exception(stored)) is TimeoutError
+
+
+def test_an_exception_that_celery_could_not_pickle_is_itself_again() -> None:
+    """Celery's workers wrap those whose class is local, or whose constructor wants other arguments."""
+    home = {"exc_type": "UnpickleableExceptionWrapper", "exc_module": "celery.utils.serialization"}
+    known = load_exception({**home, "exc_message": [__name__, "Outer.Inner", ["x"], "Outer.Inner('x')"]})
+    assert (type(known), known.args) == (Outer.Inner, ("x",))
+    local = load_exception({**home, "exc_message": ["shop", "Local", ["x"], "Local('x')"]})
+    assert isinstance(local, RemoteError)
+    assert (local.exc_module, local.exc_type, local.args) == ("shop", "Local", ("x",))
+
+
 class Outer:
     class Inner(Exception):
         """An exception within a class."""

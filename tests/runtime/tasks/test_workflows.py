@@ -64,6 +64,12 @@ def test_an_immutable_member_takes_no_result(pump: Pump, tasks: Tasks) -> None:
     assert value_of(pump, chain(tasks.add.s(1, 2), tasks.add.si(5, 5))) == 10
 
 
+def test_chunks_are_sent_when_they_are_called(pump: Pump, tasks: Tasks) -> None:
+    result = tasks.add.chunks([(1, 1), (2, 2), (3, 3)], 2)()
+    pump.run()
+    assert result.get(timeout=PATIENCE) == [[2, 4], [6]]
+
+
 def test_what_a_chain_begins_with_may_hold_chains_itself(pump: Pump, tasks: Tasks) -> None:
     begun = group(chain(tasks.add.s(1, 1), group(tasks.add.s(1), tasks.add.s(2)), tasks.total.s()), tasks.add.s(5, 5))
 
