@@ -31,6 +31,11 @@ def derived_id(*parts: object) -> str:
     return _uuid("".join(moment.groups()) + digits[12:] if moment else digits, "8")
 
 
+def derived_index(task_id: str) -> int:
+    """Return the index in a chord that an id leads to: one of its own, beyond those of the header."""
+    return 1 << 48 | int.from_bytes(blake2b(task_id.encode(), digest_size=6).digest())
+
+
 def _uuid(digits: str, version: str) -> str:
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -39,6 +39,10 @@ class CountsNothing:
         """Fail: nothing counts here."""
         return self._refused()
 
+    def extend_chord(self, group_id: str, index: int, task_id: str) -> Completion[None]:
+        """Fail: nothing counts here."""
+        return self._refused()
+
     def chord_part(self, part: ChordPart) -> Completion[None]:
         """Fail: nothing counts here."""
         return self._refused()

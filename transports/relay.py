@@ -89,6 +89,10 @@ class RelayedResults:
         """See `ResultStore.set_chord_size`."""
         return self._used().set_chord_size(group_id, size)
 
+    def extend_chord(self, group_id: str, index: int, task_id: str) -> Completion[None]:
+        """See `ResultStore.extend_chord`."""
+        return self._used().extend_chord(group_id, index, task_id)
+
     def chord_part(self, part: ChordPart) -> Completion[None]:
         """See `ResultStore.chord_part`."""
         wrapped = Publication(part.trigger.id, QUEUE, part.trigger.head, _encode(part.trigger))

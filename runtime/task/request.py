@@ -41,6 +41,8 @@ class Request:
     follow_ups: tuple[Publication, ...] = ()
     casualties: Casualties | None = None
     ended_chord: str | None = None
+    added: int = 0
+    """How many tasks it has added to its chord."""
 
     def __init__(
         self,

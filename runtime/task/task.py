@@ -292,6 +292,17 @@ class Task(Generic[P, R_co]):
 
         return replace(self, sig)
 
+    def add_to_chord(self, sig: Signature[Any], lazy: bool = False) -> AsyncResult[Any] | Signature[Any]:
+        """Have the chord in whose header this call is wait for `sig` too, which is sent with this call's outcome.
+
+        lazy: send nothing, and return the signature that the caller has to send. Its value comes after those of the
+        header, in no particular order. Raises `ValueError` outside of a header, `UnsupportedByTransport` where the
+        result store counts no parts.
+        """
+        from .extending import add_to_chord
+
+        return add_to_chord(self, sig, lazy=lazy)
+
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Be told that a run begins."""
 

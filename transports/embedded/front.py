@@ -186,6 +186,10 @@ class EmbeddedResults:
         """See `ResultStore.set_chord_size`."""
         return self._channel.call(ask.SetChordSize(group_id, size))
 
+    def extend_chord(self, group_id: str, index: int, task_id: str) -> Completion[None]:
+        """See `ResultStore.extend_chord`."""
+        return self._channel.call(ask.ExtendChord(group_id, index, task_id))
+
     def chord_part(self, part: ChordPart) -> Completion[None]:
         """See `ResultStore.chord_part`."""
         return self._channel.call(ask.AddChordPart(part))

@@ -191,6 +191,13 @@ class Drop(Request, tag=26):
     id: int = 0
 
 
+class ExtendChord(Request, tag=27):
+    group_id: str
+    index: int
+    task_id: str
+    id: int = 0
+
+
 AnyRequest = (
     Ping
     | Open
@@ -219,4 +226,5 @@ AnyRequest = (
     | Post
     | Collect
     | Drop
+    | ExtendChord
 )

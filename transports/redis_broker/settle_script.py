@@ -13,7 +13,8 @@ SETTLE = (
 -- are ARGV[3] .. number, keys of deduplication are kept for ARGV[5] seconds. An outcome is {number, results, letters,
 -- chord, ended chord, back}, or the number alone. What grows comes first, and is refused where there is no memory,
 -- before anything was done. Returns a digit for each: 1 where it was carried out, 0 where its message was not held, 2
--- where its chord's body is claimed by somebody else: then nothing of it was done.
+-- where its chord's body is claimed by somebody else: then nothing of it was done. Where results are there that only
+-- the caller can read nothing at all is done, and keys and payloads are returned.
 local epoch = ARGV[1]
 local before = redis.call('HGET', KEYS[3], 's' .. epoch)
 if before then
@@ -22,18 +23,37 @@ if before then
 end
 local owns = redis.call('HEXISTS', KEYS[3], epoch) == 1
 
+local succeeded, unread = {}, {}
+
+local function look(results)
+    -- Note which keys hold a success, that others may not replace; what is there and no JSON is for the caller to read,
+    -- who says then whether it is one: {key, payload, seconds, whether it is a success, what was there, whether that is}.
+    for _, one in ipairs(results) do
+        local key = one[1]
+        if not one[4] and succeeded[key] == nil then
+            local current = redis.call('GET', key)
+            if not current then
+                succeeded[key] = false
+            elseif current == one[5] then
+                succeeded[key] = one[6]
+            else
+                local readable, meta = pcall(cjson.decode, current)
+                if readable and type(meta) == 'table' then
+                    succeeded[key] = meta.status == 'SUCCESS'
+                else
+                    unread[#unread + 1] = key
+                    unread[#unread + 1] = current
+                end
+            end
+        end
+    end
+end
+
 local function store(results)
     for _, one in ipairs(results) do
         local key, payload, seconds, success = one[1], one[2], one[3], one[4]
-        local stays = false
-        if not success then
-            local current = redis.call('GET', key)
-            if current then
-                local readable, meta = pcall(cjson.decode, current)
-                stays = readable and type(meta) == 'table' and meta.status == 'SUCCESS'
-            end
-        end
-        if not stays then
+        if success or not succeeded[key] then
+            succeeded[key] = success
             if seconds > 0 then redis.call('SET', key, payload, 'EX', seconds) else redis.call('SET', key, payload) end
             redis.call('PUBLISH', key, payload)
         end
@@ -72,7 +92,7 @@ local function trigger_of(chord, jkey)
 end
 
 local function record(chord)
-    local jkey, tkey, skey, dkey, ckey, ukey, gkey = unpack(chord.keys)
+    local jkey, tkey, skey, dkey, ckey, ukey, akey, gkey = unpack(chord.keys)
 """
     + COMPLETE
     + """
@@ -81,7 +101,7 @@ local function record(chord)
     local size = redis.call('GET', skey) or chord.size
     if not size then redis.call('SET', ukey, chord.trigger) end
     if chord.expires > 0 then
-        for _, key in ipairs({jkey, tkey, skey, dkey, ukey, gkey}) do redis.call('EXPIRE', key, chord.expires) end
+        for _, key in ipairs({jkey, tkey, skey, dkey, ukey, akey, gkey}) do redis.call('EXPIRE', key, chord.expires) end
     end
     if not size then return 'open' end
     local answer = claim(size, chord.token, chord.hold)
@@ -107,8 +127,14 @@ local function give_back(back)
     end
 end
 
+local outcomes = cmsgpack.unpack(ARGV[4])
+for _, outcome in ipairs(outcomes) do
+    if type(outcome) ~= 'number' then look(outcome[2]) end
+end
+if #unread > 0 then return unread end
+
 local digits, gone, backs, seen = {}, {}, {}, {}
-for i, outcome in ipairs(cmsgpack.unpack(ARGV[4])) do
+for i, outcome in ipairs(outcomes) do
     local bare = type(outcome) == 'number'
     local number = bare and outcome or outcome[1]
     local field = ARGV[3] .. string.format('%d', number)

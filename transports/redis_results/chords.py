@@ -15,7 +15,7 @@ from .shelf import Shelf, group_key
 CLAIM_SECONDS = 30
 """How long a claim of ours keeps others from publishing the body; we ourselves may always finish it."""
 DONE_SECONDS = 300
-_SUFFIXES = (".j", ".t", ".s", ".d", ".c", ".u")
+_SUFFIXES = (".j", ".t", ".s", ".d", ".c", ".u", ".a")
 
 _encode = msgspec.json.Encoder().encode
 _decode_part = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
@@ -56,6 +56,11 @@ class Chords:
             scripts.SIZE, chord_keys(group_id), [size, claim_token(group_id), CLAIM_SECONDS, self._expires]
         )
         return None if trigger is None else _decode_trigger(trigger)
+
+    def extend(self, shelf: Shelf, group_id: str, task_id: str) -> None:
+        """Say that a chord waits for one more part."""
+        _, counter, _, _, _, _, added = chord_keys(group_id)
+        shelf.script(scripts.EXTEND, [counter, added], [task_id, self._expires])
 
     def signed(self, shelf: Shelf, group_id: str, trigger: Publication) -> Publication:
         """Return a trigger that stock workers understand too: they want to be told the results of the header."""

@@ -2,7 +2,7 @@
 
 The keys of a chord are Celery's, so that its workers and ours may share one: `.s` the size, `.t` what was added to it
 later, `.j` the parts by their index, `.d` which parts were counted, `.c` who publishes the body, or `done`. `.u` is
-ours: the trigger, for a chord whose size is not known yet.
+ours: the trigger, for a chord whose size is not known yet; `.a` too: what was counted in `.t`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PART = (
     """
 -- Record a part: ARGV[1] is its name, ARGV[2] itself, ARGV[3] its index. ARGV[4] is how long a chord is kept, ARGV[5]
 -- the token of our claims, ARGV[6] how long one holds, ARGV[7] the size where the part knows it, ARGV[8] the trigger.
-local jkey, tkey, skey, dkey, ckey, ukey, gkey = unpack(KEYS)
+local jkey, tkey, skey, dkey, ckey, ukey, akey, gkey = unpack(KEYS)
 """
     + COMPLETE
     + """
@@ -51,7 +51,7 @@ if redis.call('SADD', dkey, ARGV[1]) == 1 then redis.call('ZADD', jkey, ARGV[3],
 local size = redis.call('GET', skey) or ARGV[7]
 if size == '' then redis.call('SET', ukey, ARGV[8]) end
 if tonumber(ARGV[4]) > 0 then
-    for _, key in ipairs({jkey, tkey, skey, dkey, ukey, gkey}) do redis.call('EXPIRE', key, ARGV[4]) end
+    for _, key in ipairs({jkey, tkey, skey, dkey, ukey, akey, gkey}) do redis.call('EXPIRE', key, ARGV[4]) end
 end
 if size == '' then return 'open' end
 return claim(size, ARGV[5], ARGV[6])
@@ -74,6 +74,17 @@ return false
 """
 )
 
+EXTEND = """
+-- Say that the chord has the part ARGV[1] too; said twice it counts once. A chord is kept for ARGV[2] seconds.
+local tkey, akey = KEYS[1], KEYS[2]
+if redis.call('SADD', akey, ARGV[1]) == 1 then redis.call('INCR', tkey) end
+if tonumber(ARGV[2]) > 0 then
+    redis.call('EXPIRE', tkey, ARGV[2])
+    redis.call('EXPIRE', akey, ARGV[2])
+end
+return 1
+"""
+
 DONE = """
 -- Finish the claim ARGV[1]: the body is on its way. Late parts are ignored for ARGV[2] seconds.
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], 'done', 'EX', ARGV[2]) end
@@ -82,8 +93,8 @@ return 1
 
 FORGET = """
 -- Delete a chord; late parts are ignored for ARGV[1] seconds.
-local jkey, tkey, skey, dkey, ckey, ukey = unpack(KEYS)
-redis.call('DEL', jkey, tkey, skey, dkey, ukey)
+local jkey, tkey, skey, dkey, ckey, ukey, akey = unpack(KEYS)
+redis.call('DEL', jkey, tkey, skey, dkey, ukey, akey)
 redis.call('SET', ckey, 'done', 'EX', ARGV[1])
 return 1
 """

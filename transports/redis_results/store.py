@@ -95,6 +95,10 @@ class RedisResults(ResultSession[Shelf]):
             lambda trigger: Completion.of(None) if trigger is None else self._trigger(group_id, trigger),
         )
 
+    def extend_chord(self, group_id: str, index: int, task_id: str) -> Completion[None]:
+        """Say that a chord waits for one more part; said twice it counts once."""
+        return self.run(lambda shelf: self._chords.extend(shelf, group_id, task_id))
+
     def chord_part(self, part: ChordPart) -> Completion[None]:
         """Record a part; the last one publishes its trigger.
 

@@ -259,3 +259,38 @@ def test_late_parts_of_a_deleted_chord_are_ignored(
     last = fence(transport, queue, next(names))
     assert results.chord_parts(group).get(timeout=PATIENCE) == []
     assert take_ids(harness.intake(transport, queue), 1) == [last]
+
+
+@pytest.mark.parametrize("size_first", [True, False])
+def test_a_chord_that_was_extended_waits_for_that_part_too(
+    harness: Harness, transport: Transport, results: ResultStore, names: Iterator[str], size_first: bool
+) -> None:
+    group, queue = next(names), next(names)
+    far = 1 << 48
+    if size_first:
+        results.set_chord_size(group, 2).get(timeout=PATIENCE)
+    results.chord_part(part(group, 0, queue, None)).get(timeout=PATIENCE)
+    for _ in range(2):  # said twice it counts once
+        results.extend_chord(group, far, "added").get(timeout=PATIENCE)
+    if not size_first:
+        results.set_chord_size(group, 2).get(timeout=PATIENCE)
+    results.chord_part(part(group, 1, queue, None)).get(timeout=PATIENCE)
+    before = fence(transport, queue, next(names))
+    results.chord_part(part(group, far, queue, None)).get(timeout=PATIENCE)
+    after = fence(transport, queue, next(names))
+
+    assert take_ids(harness.intake(transport, queue), 3) == [before, f"{group}-body", after]
+    assert [index for index, _, _, _ in results.chord_parts(group).get(timeout=PATIENCE)] == [0, 1, far]
+
+
+def test_a_part_that_knows_the_size_does_not_know_what_was_added(
+    harness: Harness, transport: Transport, results: ResultStore, names: Iterator[str]
+) -> None:
+    group, queue = next(names), next(names)
+    results.extend_chord(group, 1 << 48, "added").get(timeout=PATIENCE)
+    results.chord_part(part(group, 0, queue, 1)).get(timeout=PATIENCE)
+    before = fence(transport, queue, next(names))
+    results.chord_part(part(group, 1 << 48, queue, 1)).get(timeout=PATIENCE)
+    after = fence(transport, queue, next(names))
+
+    assert take_ids(harness.intake(transport, queue), 3) == [before, f"{group}-body", after]

@@ -12,6 +12,9 @@ from .storage import Storage
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Publication).decode
+_AWAITED = ""
+"""The state of what stands for a part that a chord was extended by, at the negative of its index."""
+_NOTHING = Publication("", "", b"", b"")
 
 
 class ChordBoard:
@@ -47,9 +50,17 @@ class ChordBoard:
             self._fire_if_complete(chord, _decode(chord.trigger), now)
         self._stored.put(chord)
 
+    def extend(self, group_id: str, index: int, task_id: str, now: float) -> None:
+        """Wait for one more part. What is kept in its place counts against those that are in, and is no part itself."""
+        chord = self._find(group_id, now)
+        place = ChordPart(group_id, -index, task_id, _AWAITED, b"", _NOTHING)
+        if chord.state is ChordState.OPEN and self._stored.add_part(place):
+            chord.arrived -= 1
+            self._stored.put(chord)
+
     def parts(self, group_id: str) -> list[tuple[int, str, str, bytes]]:
         """Return the parts that are in, by index."""
-        return self._stored.parts(group_id)
+        return [part for part in self._stored.parts(group_id) if part[2] != _AWAITED]
 
     def end(self, group_id: str, now: float) -> None:
         """Forget a chord's parts; late ones are ignored from now on."""
