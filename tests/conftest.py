@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .support import FaultProxy, MariaServer, PostgresServer, Program, RabbitMQServer, RedisServer
 from .support.processes import adopt_orphans, nothing_left_behind
 
 StartProgram = Callable[..., Program]
 BreakConnections = Callable[[int], FaultProxy]
+
+# How long an example takes says something of the machine alone.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,7 +36,19 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_process_left_behind() -> Iterator[None]:
+def runtime_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give each test a directory of its own for sockets, so that it sees no node of another test, nor of this machine.
+
+    It has a short name: those of sockets have about a hundred bytes.
+    """
+    made = Path(tempfile.mkdtemp(prefix="us"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(made))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_process_left_behind(runtime_directory: Path) -> Iterator[None]:
     """Fail a test whose processes outlive it."""
     with nothing_left_behind():
         yield

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 
-_BELOW_EPHEMERAL = range(20_000, 32_000)
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_BELOW_EPHEMERAL = range(20_000 + _WORKER % _WORKERS, 32_000, _WORKERS)
+"""Of two test processes at the same time each has ports of its own."""
 _given: set[int] = set()
 """What was given out before: a server may be down for a moment, or have its port before it starts."""
 

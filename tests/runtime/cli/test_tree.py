@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +14,6 @@ from tests.support import Program, wait_until
 
 from .conftest import StartWorker
 from .shell import Shell
-
-
-@pytest.fixture(autouse=True)
-def runtime_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """One of the test's own, with a short name, so that nodes of others are not seen."""
-    made = Path(tempfile.mkdtemp(prefix="us"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(made))
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture
