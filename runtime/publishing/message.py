@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...transports import codecs
 from ...transports.codecs import EncodeError
 from ...transports.message import Head, Publication, encode_head
+from ..shapes import is_list, is_map
 from ..task.request import NO_EMBED, Request, calling_request
 from ..times import moment, utc_now
 from .gathering import current_gathering
@@ -45,8 +46,10 @@ def compose(
     """Make the message of one call.
 
     plan: what holds for the task. options: `CallOptions`. local: the zone in which a naive eta is read.
+    Raises `TypeError` where the arguments are no sequence and no map: `args=("x")` is text.
     """
     stamps = stamps_of(options)
+    _check_arguments(plan.name, args, kwargs)
     said = plan.options(args, kwargs, without_stamps(options) if stamps else options)
     get = said.get
     parent = calling_request()
@@ -118,6 +121,12 @@ def _encoded_head(head: Head) -> bytes:
         raise EncodeError(f"the headers of task {head.headers['task']} have no form in JSON: {error}") from error
 
 
+def _check_arguments(name: str, args: object, kwargs: object) -> None:
+    if not (is_list(args) and is_map(kwargs)):
+        given = f"{type(args).__name__} and {type(kwargs).__name__}"
+        raise TypeError(f"{name}: args have to be a list or a tuple, and kwargs a dict, not {given}")
+
+
 def embed_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the third part of a body: what is called after the task."""
     if not ("link" in options or "link_error" in options or "chain" in options or "chord" in options):
@@ -150,13 +159,21 @@ def _properties(
     properties: dict[str, Any] = {
         "correlation_id": task_id,
         "reply_to": options.get("reply_to") or origin.reply_to,
-        "delivery_mode": options.get("delivery_mode") or plan.delivery_mode,
+        "delivery_mode": _delivery_mode(options.get("delivery_mode") or plan.delivery_mode),
         "priority": priority or 0,
     }
     if expires is not None:
         left = (expires - utc_now()).total_seconds()
         properties["expiration"] = str(max(0, int(left * 1000)))
     return properties
+
+
+def _delivery_mode(said: Any) -> int:
+    """Return 1 for messages that need not survive the broker's restart, 2 for others; both have names, too."""
+    mode = {"transient": 1, "persistent": 2}.get(said, said)
+    if mode not in (1, 2):
+        raise ValueError(f"delivery_mode is 1 ('transient') or 2 ('persistent'), not {said!r}")
+    return mode
 
 
 def _eta(options: Mapping[str, Any], local: tzinfo | None) -> datetime | None:

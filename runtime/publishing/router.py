@@ -73,9 +73,11 @@ class Router:
             return self.queues[queue]
         if queue == self.default.name:
             return self.default
-        if self.queues and not self.create_missing:
-            known = ", ".join(self.queues)
-            raise ImproperlyConfigured(f"there is no queue {queue!r}: task_queues has {known}, and makes no others")
+        if not self.create_missing:
+            known = ", ".join([*self.queues, self.default.name])
+            raise ImproperlyConfigured(
+                f"there is no queue {queue!r}: there are {known}, and task_create_missing_queues makes no others"
+            )
         return missing_queue(queue, self._conf)
 
 
@@ -108,13 +110,18 @@ def _routes(configured: Any) -> Iterator[Callable[..., Any]]:
     if is_map(configured):
         yield _Table(configured.items())
     elif is_list(configured):
-        if configured and all(map(is_list, configured)):
+        if configured and all(map(_is_pair, configured)):
             yield _Table(configured)
         else:
             for entry in configured:
                 yield from _routes(entry)
     else:
         yield from _function_routes(configured)
+
+
+def _is_pair(entry: Any) -> bool:
+    """Tell whether an entry is a pattern with its route, and no list of these."""
+    return is_list(entry) and len(entry) == 2 and isinstance(entry[0], (str, re.Pattern))
 
 
 def _function_routes(configured: Any) -> Iterator[Callable[..., Any]]:

@@ -234,6 +234,8 @@ ROUTES: list[tuple[Any, str]] = [
     ({"proj.*": "globbed"}, "globbed"),
     ({"proj.routed": {"queue": "named"}, "proj.*": "globbed"}, "named"),
     ([("proj.routed", {"queue": "listed"})], "listed"),
+    (([("other", {"queue": "x"}), ("proj.*", {"queue": "inner"})],), "inner"),
+    ([("other", "x"), (re.compile("proj"), "paired")], "paired"),
     ([{"other": "x"}, {"*": "last"}], "last"),
     (lambda name, args, kwargs, options, task=None, **_: {"queue": f"q{args[0]}"} if args else None, "q1"),
     ([lambda *_, **__: None, {"proj.routed": "after"}], "after"),
@@ -251,6 +253,17 @@ def test_tasks_go_where_the_routes_say(routes: Any, queue: str, app: App) -> Non
         routed.delay(1)
         routed.apply_async((1,), queue="said")
     assert [publication.routing_key for publication in gathered.publications] == [queue, "said"]
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"), [({}, 2), ({"delivery_mode": "transient"}, 1), ({"delivery_mode": "persistent"}, 2)], ids=repr
+)
+def test_a_delivery_mode_has_a_name_too(said: Any, mode: int, add: Task[..., int]) -> None:
+    with gathering() as gathered:
+        add.apply_async((1, 2), **said)
+    assert decode_head(gathered.publications[0].head).properties["delivery_mode"] == mode
+    with pytest.raises(ValueError, match="delivery_mode"):
+        add.apply_async((1, 2), delivery_mode="lasting")
 
 
 @pytest.mark.parametrize("routes", ["no.such.module.routes", [5]], ids=repr)

@@ -189,8 +189,11 @@ def test_a_message_goes_where_celery_sends_it(
 
 def test_a_queue_that_must_not_be_made_is_refused(app: App) -> None:
     app.conf.update(task_queues=["a", "b"], task_create_missing_queues=False)
-    with pytest.raises(ImproperlyConfigured, match="no queue 'c': task_queues has a, b"):
+    with pytest.raises(ImproperlyConfigured, match="no queue 'c': there are a, b, celery"):
         app.send_task("proj.add", queue="c")
+    app.conf.task_queues = None
+    with pytest.raises(ImproperlyConfigured, match="no queue 'a': there are celery"):
+        app.send_task("proj.add", queue="a")
 
 
 @pytest.mark.interop
