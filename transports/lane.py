@@ -27,6 +27,8 @@ unix_time: Callable[[], float] = time.time
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 _AFTER_A_BUG = 1.0
+_NAP = 1.0
+"""Seconds after which the lane's thread looks whether its place is still taken."""
 
 
 def readable(sock: socket.socket) -> bool:
@@ -112,12 +114,40 @@ class Lane:
         """Wait on the lane's thread; returns False at once where the lane is closing."""
         return not self._closing.wait(seconds)
 
+    def borrow(self) -> bool:
+        """Take the place of the lane's thread while it sleeps and has nothing to do; returns whether that succeeded.
+
+        Until `give_back` the resident belongs to the calling thread, which must not be long about anything but `rest`.
+        """
+        self._home.check()
+        if self._thread is None or self._jobs or not self._helm.acquire(blocking=False):
+            return False
+        self._helmsman = threading.get_ident()
+        if self._wanted():
+            self.give_back()
+            return False
+        return True
+
+    def rest(self, timeout: float) -> bool:
+        """Wait for the resident's sockets in the lane's place; returns False once its thread is to have it back."""
+        self._select(self._resident.sockets(), timeout)
+        return not self._wanted()
+
+    def give_back(self, pressing: bool = False) -> None:
+        """End `borrow`, if it was this thread's; where it is `pressing`, the lane's thread takes a turn at once."""
+        if self._helmsman != threading.get_ident():
+            return
+        self._helmsman = None
+        self._helm.release()
+        if pressing or self._wanted():
+            self._wake()
+
     def close(self) -> None:
         """Let the jobs that wait fail, the resident leave, and the thread end."""
         self._home.check()
         self._closing.set()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and threading.get_ident() not in (thread.ident, self._helmsman):
             self._wake()
             thread.join()
         if thread is None:
@@ -139,6 +169,10 @@ class Lane:
         self._closing = threading.Event()
         self._alarm: tuple[socket.socket, ...] = ()
         self._asleep = False
+        self._helm = threading.Lock()
+        """Held by whoever works with the resident: the lane's thread, or one that has borrowed its place."""
+        self._helmsman: int | None = None
+        self._due: float | None = None
 
     def _start(self) -> None:
         if self._thread is not None:
@@ -159,17 +193,46 @@ class Lane:
     def _live(self) -> None:
         try:
             while not self._closing.is_set():
-                for _ in range(len(self._jobs)):
-                    self._work(self._jobs.popleft()[0])
-                while self._timers and self._timers[0][0] <= now():
-                    self._work(heapq.heappop(self._timers)[2])
-                self._sleep(self._work(self._resident.turn, _AFTER_A_BUG))
+                if self._take_helm():
+                    try:
+                        sockets = self._take_turn()
+                    finally:
+                        self._helm.release()
+                    self._sleep(sockets)
+                else:
+                    self._sleep((), _NAP)
         finally:
-            self._refuse_jobs()
-            self._resident.leave()
-            self._refuse_jobs()
+            with self._helm:
+                self._refuse_jobs()
+                self._resident.leave()
+                self._refuse_jobs()
             for end in self._alarm:
                 end.close()
+
+    def _take_helm(self) -> bool:
+        """Return whether it is the lane's thread that works with the resident, for which it asks where it has to."""
+        if self._helm.acquire(blocking=False):
+            return True
+        if not self._wanted():
+            return False
+        self._wake()
+        return self._helm.acquire()
+
+    def _wanted(self) -> bool:
+        """Tell whether there is something that only the lane's thread does."""
+        return bool(self._jobs) or self._closing.is_set() or (self._due is not None and self._due <= now())
+
+    def _take_turn(self) -> Sequence[HasFileno]:
+        for _ in range(len(self._jobs)):
+            self._work(self._jobs.popleft()[0])
+        while self._timers and self._timers[0][0] <= now():
+            self._work(heapq.heappop(self._timers)[2])
+        pause = self._work(self._resident.turn, _AFTER_A_BUG)
+        moments = [self._timers[0][0]] if self._timers else []
+        if pause is not None:
+            moments.append(now() + pause)
+        self._due = min(moments, default=None)
+        return self._resident.sockets()
 
     def _work(self, work: Callable[[], T], otherwise: T | None = None) -> T | None:
         try:
@@ -178,19 +241,22 @@ class Lane:
             logger.exception("%s: %r failed", self.name, work)
             return otherwise
 
-    def _sleep(self, timeout: float | None) -> None:
+    def _sleep(self, sockets: Sequence[HasFileno], longest: float | None = None) -> None:
+        """Wait on the lane's thread, for a job, a socket, or until something is due."""
+        left = None if self._due is None else max(0.0, self._due - now())
+        timeout = min((limit for limit in (left, longest) if limit is not None), default=None)
+        self._asleep = True
+        self._select(sockets, 0 if self._jobs else timeout)
+        self._asleep = False
+
+    def _select(self, sockets: Sequence[HasFileno], timeout: float | None) -> None:
         alarm = self._alarm[0]
-        if self._timers:
-            until = max(0.0, self._timers[0][0] - now())
-            timeout = until if timeout is None else min(timeout, until)
         with _Selector() as selector:
             selector.register(alarm, selectors.EVENT_READ)
-            for one in self._resident.sockets():
+            for one in sockets:
                 with suppress(ValueError, KeyError):  # closed meanwhile: the next turn finds out
                     selector.register(one, selectors.EVENT_READ)
-            self._asleep = True
-            ready = selector.select(0 if self._jobs else timeout)
-            self._asleep = False
+            ready = selector.select(timeout)
         if any(key.fileobj is alarm for key, _ in ready):
             with suppress(BlockingIOError):
                 while alarm.recv(4096):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...actors.completion import Completion
-from ..errors import BrokerUnavailable, LeaseLost
+from ..errors import LeaseLost
 from ..lane import now, unix_time
 from ..message import Delivery, Outcome, Verdict
 from ..redis_results.store import DAY
@@ -21,8 +21,9 @@ from .bells import Bells
 from .envelope import opened, unwrapped
 from .holding import Held, Holding
 from .keys import field_prefix
+from .lease import Lease
 from .packing import packed
-from .publisher import DEDUPE_SECONDS
+from .settlements import Settlements, Work
 from .settling import Clerk, entry
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .transport import RedisTransport
 
 AT_ONCE = 500
-"""Messages that one fetch takes at most, and outcomes that one script carries out."""
+"""Messages that one fetch takes at most."""
 LOOK_SECONDS = 1.0
 """Seconds after which an intake that waits looks by itself: others may have had messages wait that are due by now."""
 CHORD_RETRY = 1.0
@@ -67,7 +68,9 @@ class RedisIntake:
         self._fields = field_prefix(owner)
         self._shared = (keys.unacked_key, keys.index_key, keys.node(self._boot))
         self._lists = {queue: keys.lists(queue) for queue in self.queues}
-        self._clerk = Clerk(owner, keys, self._publisher, self._options.dead_letter_expires, DAY)
+        clerk = Clerk(owner, keys, self._publisher, self._options.dead_letter_expires, DAY)
+        said = self._epoch, self._fields
+        self._settlements = Settlements(self._line, clerk, self._shared, said, transport.results().state)
         self._bells = Bells(
             [key for lists in self._lists.values() for key in lists],
             transport.bell_line,
@@ -80,13 +83,11 @@ class RedisIntake:
         self._looking = 0
         """Looks that are not answered."""
         self._heard_of = 0
-        self._settlements = 0
-        self._unanswered: tuple[tuple[int, ...], int] | None = None
+        self._drained = False
+        """Whether the last fetch has brought less than it might have: to look at once would bring nothing."""
         self._promote_at: float | None = None
-        self._renewing = False
-        self._refreshed = now()
         self._closed = False
-        self._opened: Completion[Any] = self._open()
+        self._lease = Lease(transport, self.queues, owner, self._held_fields, self._lose)
         self._keep()
 
     # What others call, from any thread
@@ -98,9 +99,11 @@ class RedisIntake:
             if self._closed:
                 return Completion.of([])
             before, self._waiting = self._waiting, self._next_fetch(credit, room or 0, completion)
-            if isinstance(self._opened.error(), BrokerUnavailable):
-                self._opened = self._open()
-            self._look()
+            self._lease.enter_again()
+            if self._drained:
+                self._wait(self._waiting, None)
+            else:
+                self._look()
         if before is not None:
             before.completion.resolve([])
         return completion
@@ -115,7 +118,7 @@ class RedisIntake:
         if not any(ours):
             return Completion.of(ours)
         work = [pair for pair, own in zip(zip(outcomes, held, strict=True), ours, strict=True) if own]
-        return self._carry_out(work, []).then(lambda done: _spread(ours, done))
+        return self._settlements.carry_out(work, self._settled).then(lambda done: _spread(ours, done))
 
     def holds(self, tags: Sequence[int]) -> Completion[list[bool]]:
         """Tell which messages are held, as far as the server knows; see `Intake.holds`."""
@@ -127,7 +130,7 @@ class RedisIntake:
 
     def renew(self) -> Completion[bool]:
         """Renew the lease; see `Intake.renew`. The intake does so by itself, too."""
-        return self._renew(())
+        return self._lease.renew()
 
     def close(self) -> Completion[None]:
         """Give back every unsettled message; see `Intake.close`."""
@@ -138,9 +141,9 @@ class RedisIntake:
             waiting, self._waiting = self._waiting, None
             tags = self._holding.tags()
             work = [(Outcome(tag, Verdict.REQUEUE), self._holding.get(tag)) for tag in tags]
-            commands = [self._settlement(work[at : at + AT_ONCE]) for at in range(0, len(work), AT_ONCE)]
+            commands = self._settlements.commands(work)
             self._holding.clear()
-        commands.append(scripts.run(scripts.LEAVE, (self._shared[2], self._keys.nodes), self._epoch, self._boot))
+        commands.append(self._lease.leaving())
         if waiting is not None:
             waiting.completion.resolve([])
         left = bind(self._line.call_all(commands), lambda replies: self._recover_strays(int(replies[-1])))
@@ -149,32 +152,7 @@ class RedisIntake:
         left.add_done_callback(lambda done: self._end(done, closed))
         return closed
 
-    # Opening, keeping, closing
-
-    def _open(self) -> Completion[Any]:
-        keys = (self._shared[2], self._keys.nodes)
-        entering = scripts.run(scripts.OPEN, keys, self._epoch, self._boot, self._lease, packed(self.queues))
-        entered = self._line.call_all([*self._publisher.declarations(self.queues), entering])
-        entered.add_done_callback(self._entered)
-        return entered
-
-    def _entered(self, done: Completion[list[Any]]) -> None:
-        if done.error() is None and done.get()[-1]:
-            self._transport.sweeper.recover(self._boot)
-
-    @property
-    def _lease(self) -> int:
-        return int(self._options.lease * 1000)
-
-    def _renew(self, fields: Sequence[str]) -> Completion[bool]:
-        keys = (self._shared[2], self._keys.index_key)
-        asked = self._line.call(*scripts.run(scripts.RENEW, keys, self._epoch, self._lease, *fields))
-        return asked.then(self._renewed)
-
-    def _renewed(self, reply: int) -> bool:
-        if not reply:
-            self._lose()
-        return bool(reply)
+    # Keeping, closing
 
     def _lose(self) -> None:
         with self._lock:
@@ -187,9 +165,7 @@ class RedisIntake:
         """Renew the lease, and look whether something is due, as long as this process lives."""
         if self._closed:
             return
-        if self._opened.done() and not self._renewing:
-            self._renewing = True
-            self._renew(self._stale_fields()).add_done_callback(lambda _: setattr(self, "_renewing", False))
+        self._lease.keep()
         with self._lock:
             if self._is_overdue():
                 self._look()
@@ -203,11 +179,7 @@ class RedisIntake:
         waiting.since = now()
         return True
 
-    def _stale_fields(self) -> list[str]:
-        """Return what stock workers would take back before long."""
-        if now() < self._refreshed + self._options.refresh:
-            return []
-        self._refreshed = now()
+    def _held_fields(self) -> list[str]:
         with self._lock:
             return [f"{self._fields}{tag}" for tag in self._holding.tags()]
 
@@ -233,6 +205,7 @@ class RedisIntake:
 
     def _look(self) -> None:
         """Ask for messages; what the waiting fetch was given before, and was not heard of, comes again."""
+        self._drained = False
         if self._waiting is not None:
             number = self._waiting.number
             self._looking += 1
@@ -298,6 +271,8 @@ class RedisIntake:
             self._wait(waiting, float(due) if due else None)
             return [], None
         self._heard_of = waiting.number
+        brought = sum(map(len, items[1::2]))
+        self._drained = len(items) // 2 < waiting.credit and (not waiting.room or brought < waiting.room)
         deliveries = self._take(waiting.number, items)
         if not deliveries:
             self._waiting = self._next_fetch(waiting.credit, waiting.room, waiting.completion)
@@ -362,37 +337,7 @@ class RedisIntake:
 
     # Settling
 
-    def _carry_out(self, work: Sequence[tuple[Outcome, Held | None]], done: list[bool]) -> Completion[list[bool]]:
-        """Carry out outcomes, so many at a time; returns with what has been `done` before them."""
-        if not work:
-            return Completion.of(done)
-        now_, later = work[:AT_ONCE], work[AT_ONCE:]
-        tags = tuple(outcome.tag for outcome, _ in now_)
-        with self._lock:
-            command = self._settlement(now_)
-            number = self._settlements
-        asked = self._line.call(*command)
-        asked.add_done_callback(lambda reply: self._note_failure(reply, tags, number))
-        settled = asked.then(lambda digits: [*done, *self._settled(now_, digits)])
-        return settled if not later else bind(settled, lambda so_far: self._carry_out(later, so_far))
-
-    def _settlement(self, work: Sequence[tuple[Outcome, Held | None]]) -> Command:
-        tags = tuple(outcome.tag for outcome, _ in work)
-        if self._unanswered is not None and self._unanswered[0] == tags:
-            number = self._unanswered[1]  # it may have been carried out
-        else:
-            self._settlements += 1
-            number = self._settlements
-        self._unanswered = None
-        batch = self._clerk.written(work)
-        return scripts.run(scripts.SETTLE, self._shared, self._epoch, number, self._fields, batch, DEDUPE_SECONDS)
-
-    def _note_failure(self, reply: Completion[bytes], tags: tuple[int, ...], number: int) -> None:
-        if isinstance(reply.error(), BrokerUnavailable):
-            self._unanswered = (tags, number)
-
-    def _settled(self, work: Sequence[tuple[Outcome, Held | None]], digits: bytes) -> list[bool]:
-        said = digits.decode()
+    def _settled(self, work: Work, said: str) -> list[bool]:
         with self._lock:
             self._holding.forget(outcome.tag for (outcome, _), digit in zip(work, said, strict=True) if digit != "2")
         for (outcome, _), digit in zip(work, said, strict=True):

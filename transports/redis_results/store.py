@@ -22,6 +22,8 @@ from .chords import Chords
 from .shelf import Shelf, group_key, result_key, task_of
 
 DAY = 86_400
+_UNNEEDED = 64
+"""Subscriptions that nobody needs any more and that are ended together: on a channel like these comes nothing more."""
 
 
 class RedisResults(ResultSession[Shelf]):
@@ -33,6 +35,7 @@ class RedisResults(ResultSession[Shelf]):
     """
 
     keeps_any_bytes = True
+    reads_anywhere = True
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class RedisResults(ResultSession[Shelf]):
             while asked:
                 answers = zip(asked, _write(shelf, asked), strict=True)
                 held_back = [(result, found) for (result, _), found in answers if isinstance(found, bytes)]
-                asked = [(result, found) for result, found in held_back if self._state(found) != "SUCCESS"]
+                asked = [(result, found) for result, found in held_back if self.state(found) != "SUCCESS"]
 
         return self.run(write) if results else Completion.of(None)
 
@@ -125,27 +128,39 @@ class RedisResults(ResultSession[Shelf]):
 
     def begin(self, task_id: str, waiter: Waiter) -> None:
         """See `ResultSession`."""
+        self._unneeded.discard(task_id)
         if self.waiters.add(task_id, waiter) and self.link is not None:
             with suppress(BrokerUnavailable, BrokerRefused):  # then the next connection subscribes
                 self.attempt(lambda link: link.subscribe([result_key(task_id)]))
 
     # What the session asks for, on the lane's thread
 
+    def begin_empty(self) -> None:
+        """See `ResultSession`."""
+        super().begin_empty()
+        self._unneeded: set[str] = set()
+
     def opened(self, link: Shelf) -> None:
+        self._unneeded.clear()
         if self.waiters:
             link.subscribe(list(map(result_key, self.waiters.tasks())))
 
-    def serve(self, link: Shelf) -> float | None:
+    def take_pushed(self, link: Shelf) -> None:
+        """See `ResultSession`."""
         subscribed: list[str] = []
         for kind, channel, payload in link.pushed():
             if kind == "message":
                 self._deliver(link, channel, payload)
             elif kind == "subscribe":
                 subscribed.append(channel)
+        subscribed = [channel for channel in subscribed if task_of(channel) in self.waiters]
         if subscribed:  # what was stored before that was not pushed
             for channel, stored in zip(subscribed, _payloads(link, subscribed), strict=True):
                 if stored is not None:
                     self._deliver(link, channel, stored)
+
+    def serve(self, link: Shelf) -> float | None:
+        self.take_pushed(link)
         self._unsubscribe(link, self.waiters.expire(now()))
         return self.next_turn(link.tick())
 
@@ -155,15 +170,18 @@ class RedisResults(ResultSession[Shelf]):
             self._unsubscribe(link, [task_id])
 
     def _is_last(self, payload: bytes) -> bool:
-        state = self._state(payload)
+        state = self.state(payload)
         return state is None or state in READY  # what cannot be read is for whoever waits to see
 
-    def _state(self, payload: bytes) -> str | None:
+    def state(self, payload: bytes) -> str | None:
+        """Return the state that a stored payload says, None where it cannot be read."""
         return self._state_of(_plain(payload))
 
     def _unsubscribe(self, link: Shelf, task_ids: Sequence[str]) -> None:
-        if task_ids:
-            link.unsubscribe(list(map(result_key, task_ids)))
+        self._unneeded.update(task_ids)
+        if len(self._unneeded) >= _UNNEEDED:
+            link.unsubscribe(list(map(result_key, self._unneeded)))
+            self._unneeded.clear()
 
     def _trigger(self, group_id: str, trigger: Publication) -> Completion[None]:
         signed = self.run(lambda shelf: self._chords.signed(shelf, group_id, trigger))

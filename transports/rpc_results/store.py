@@ -31,6 +31,8 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
     groups that are saved, and no chords.
     """
 
+    reads_anywhere = True
+
     def __init__(self, broker: str, options: RpcOptions | None = None) -> None:
         said = options or RpcOptions()
         self._sender, make = _way_of(broker, said, self._wake)
@@ -59,7 +61,7 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
         """Return what has come about tasks, in order; None where nothing has."""
 
         def read(link: Replies) -> list[bytes | None]:
-            self._take(link)
+            self.take_pushed(link)
             return self._known(task_ids)
 
         if self._queue is None:
@@ -116,7 +118,7 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
             link.listen(self._queue)
 
     def serve(self, link: Replies) -> float | None:
-        self._take(link)
+        self.take_pushed(link)
         self.waiters.expire(now())
         return self.next_turn(link.tick())
 
@@ -127,7 +129,8 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
                 self.link.delete(self._queue)
         super().leave()
 
-    def _take(self, link: Replies) -> None:
+    def take_pushed(self, link: Replies) -> None:
+        """See `ResultSession`."""
         for task_id, payload in link.received():
             self._keep(task_id, payload)
             if self._is_last(payload):
