@@ -30,6 +30,13 @@ class UnknownSetting(ImproperlyConfigured, AttributeError, KeyError):
         return Exception.__str__(self)  # KeyError would show the message's repr
 
 
+class QueueNotFound(ImproperlyConfigured, KeyError):
+    """A queue was named that `task_queues` does not have, and `task_create_missing_queues` makes no others."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the message's repr
+
+
 class AppNotFound(ImproperlyConfigured):
     """What `-A` names is not there, or holds no app."""
 

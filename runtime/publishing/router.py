@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from ...transports.queues import Queue
-from ..exceptions import ImproperlyConfigured
+from ..exceptions import ImproperlyConfigured, QueueNotFound
 from ..settings import Settings
 from ..shapes import is_list, is_map
 from .queues import default_queue, missing_queue, named_queues, queue_of
@@ -55,7 +55,7 @@ class Router:
     def destination(self, options: Route) -> tuple[str, str]:
         """Return exchange and routing key for a call's options; exchange "" is the broker's own, by queue name.
 
-        Raises `ImproperlyConfigured` for a queue that must not be made by naming it.
+        Raises `QueueNotFound` for a queue that must not be made by naming it.
         """
         exchange, key = _name_of(options.get("exchange")), options.get("routing_key")
         if exchange and key:
@@ -74,8 +74,8 @@ class Router:
         if queue == self.default.name:
             return self.default
         if not self.create_missing:
-            known = ", ".join([*self.queues, self.default.name])
-            raise ImproperlyConfigured(
+            known = ", ".join(dict.fromkeys((*self.queues, self.default.name)))
+            raise QueueNotFound(
                 f"there is no queue {queue!r}: there are {known}, and task_create_missing_queues makes no others"
             )
         return missing_queue(queue, self._conf)

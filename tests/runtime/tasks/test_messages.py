@@ -13,7 +13,7 @@ from kombu.common import Broadcast
 
 from understudy.runtime import canvas
 from understudy.runtime.app.app import App
-from understudy.runtime.exceptions import ImproperlyConfigured
+from understudy.runtime.exceptions import QueueNotFound
 from understudy.runtime.publishing.gathering import gathering
 from understudy.runtime.publishing.saferepr import saferepr
 from understudy.transports.codecs import decode_json
@@ -189,10 +189,10 @@ def test_a_message_goes_where_celery_sends_it(
 
 def test_a_queue_that_must_not_be_made_is_refused(app: App) -> None:
     app.conf.update(task_queues=["a", "b"], task_create_missing_queues=False)
-    with pytest.raises(ImproperlyConfigured, match="no queue 'c': there are a, b, celery"):
+    with pytest.raises(QueueNotFound, match="no queue 'c': there are a, b, celery"):
         app.send_task("proj.add", queue="c")
     app.conf.task_queues = None
-    with pytest.raises(ImproperlyConfigured, match="no queue 'a': there are celery"):
+    with pytest.raises(QueueNotFound, match="no queue 'a': there are celery"):
         app.send_task("proj.add", queue="a")
 
 
