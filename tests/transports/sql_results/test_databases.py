@@ -63,8 +63,8 @@ def test_a_server_that_is_silent_is_an_error_in_bounded_time(
     server: DatabaseServer, open_results: Open, fresh: Fresh
 ) -> None:
     one = fresh()
+    put(open_results(server.url), one)
     results = open_results(server.url, reply_timeout=1.0, connect_timeout=1.0, patience=1.0)
-    put(results, one)
 
     with server.paused():
         with pytest.raises(BrokerUnavailable):
@@ -72,7 +72,13 @@ def test_a_server_that_is_silent_is_an_error_in_bounded_time(
         with pytest.raises((BrokerUnavailable, Timeout)):
             results.wait("nobody", 0.5).get(timeout=PATIENCE)
 
-    wait_until(lambda: look(results, one) is not None, PATIENCE, what="an answer")
+    def answers() -> bool:
+        try:
+            return look(results, one) is not None
+        except BrokerUnavailable:  # a busy machine may take longer than it is given here
+            return False
+
+    wait_until(answers, PATIENCE, what="an answer")
 
 
 @pytest.mark.parametrize("wrong", ["password", "user", "database"])
