@@ -12,8 +12,9 @@ from ..letters.letter import HISTORY, LOSSES, Letter, Taken, letter_of
 from ..message import UNREADABLE, Delivery, Head, Publication, decode_head, encode_head
 from ..queues import Queues
 from . import ladder
-from .protocol.connection import Delivered
+from .protocol.connection import FRAME_MAX, Delivered
 from .protocol.errors import MalformedFrame
+from .protocol.frames import OVERHEAD
 from .protocol.properties import HEADERS, decode_properties, encode_properties
 
 Needs = tuple[str, str, bool]
@@ -22,9 +23,25 @@ Needs = tuple[str, str, bool]
 _RARE = frozenset({"expiration", "timestamp", "cluster_id"})
 _OURS = frozenset({LOSSES, "x-understudy-due", HISTORY})
 _BROKERS = frozenset(
-    {"x-death", "x-delivery-count", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason"}
+    {
+        "x-death",
+        "x-delivery-count",
+        "x-acquired-count",
+        "x-first-death-exchange",
+        "x-first-death-queue",
+        "x-first-death-reason",
+        "x-last-death-exchange",
+        "x-last-death-queue",
+        "x-last-death-reason",
+        "CC",
+    }
 )
-"""What a broker writes onto a message that took the ladder, or came back; it must not be sent on with what follows."""
+"""What a broker writes onto a message that took the ladder, or came back; it must not be sent on with what follows.
+
+Nor must `CC`, by which a broker sends copies to other queues: they have got theirs.
+"""
+_MOST_PROPERTIES = FRAME_MAX - OVERHEAD - 12
+"""Properties and headers stand in one frame, after the size of the body; a broker ends connections for larger ones."""
 _LADDER_KINDS = frozenset({"topic", "fanout"})
 _UNREADABLE = "application/octet-stream"
 
@@ -96,16 +113,19 @@ def _plain_parcel(publication: Publication, head: Head) -> Parcel:
         HEADERS: head.headers,
         "priority": publication.priority,
     }
-    return _parcel(publication.exchange, publication.routing_key, encode_properties(properties), publication.body)
+    return _parcel(publication.exchange, publication.routing_key, properties, publication.body)
 
 
 def parcel_of_letter(letter: Letter) -> Parcel:
     """Return a letter as bytes; raises `TypeError` or `ValueError` where it does not fit."""
-    return _parcel(letter.exchange, letter.routing_key, encode_properties(_properties(letter)), letter.body)
+    return _parcel(letter.exchange, letter.routing_key, _properties(letter), letter.body)
 
 
-def _parcel(exchange: str, routing_key: str, properties: bytes, body: bytes) -> Parcel:
-    return Parcel(exchange, routing_key, "" if exchange else routing_key, properties, body, through=exchange)
+def _parcel(exchange: str, routing_key: str, properties: dict[str, Any], body: bytes) -> Parcel:
+    encoded = encode_properties(properties)
+    if len(encoded) > _MOST_PROPERTIES:
+        raise ValueError(f"its headers have {len(encoded)} bytes: {_MOST_PROPERTIES} is the most that AMQP carries")
+    return Parcel(exchange, routing_key, "" if exchange else routing_key, encoded, body, through=exchange)
 
 
 def _properties(letter: Letter) -> dict[str, Any]:

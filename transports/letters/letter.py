@@ -25,6 +25,7 @@ _LONGEST_EXPIRATION = (2**32 - 1) / 1000  # seconds; RabbitMQ refuses a message 
 _MOST_COUNTED = 2**31
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
 _OURS = frozenset({LOSSES, DEATHS, DUE, HISTORY})
+_OF_FIRST_PUBLICATION = frozenset({"expiration", "user_id"})
 _PROPERTIES = frozenset(
     {
         "correlation_id",
@@ -122,10 +123,11 @@ def properties_of(publication: Publication, properties: dict[str, Any], at: floa
 def publication_again(taken: Taken, queue: str, **headers: Any) -> Publication:
     """Return a message that was taken as one for `queue`, with headers set, or removed where they are None.
 
-    It does not expire in the broker: the time that it had was counted from its first publication.
+    It does not expire in the broker: the time that it had was counted from its first publication. It says no user: the
+    broker has checked who published it first, and would refuse another.
     """
     merged = {name: value for name, value in {**taken.headers, **headers}.items() if value is not None}
-    properties = {name: value for name, value in taken.head.properties.items() if name != "expiration"}
+    properties = {name: value for name, value in taken.head.properties.items() if name not in _OF_FIRST_PUBLICATION}
     head = msgspec.structs.replace(taken.head, headers=merged, properties=properties)
     priority = taken.head.properties.get("priority")
     return Publication(

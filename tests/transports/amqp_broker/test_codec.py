@@ -11,7 +11,7 @@ from typing import Any
 
 import amqp.serialization
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from understudy.transports.amqp_broker.protocol import methods
@@ -127,6 +127,17 @@ PROPERTIES = st.fixed_dictionaries(
 @given(PROPERTIES)
 def test_properties_are_read_as_they_were_written(properties: dict[str, Any]) -> None:
     assert decode_properties(encode_properties(properties)) == properties
+
+
+@given(st.binary(max_size=255))
+@example(b"\xff" * 255)
+@example(b"x" * 253 + b"\xc3\xff")
+def test_a_short_string_that_is_no_text_can_be_sent_on(raw: bytes) -> None:
+    correlation_id = 1 << 10
+
+    found = decode_properties(correlation_id.to_bytes(2, "big") + bytes((len(raw),)) + raw)
+
+    assert decode_properties(encode_properties(found)) == found
 
 
 @given(METHODS)

@@ -24,8 +24,8 @@ from tests.transports.conformance.messages import (
 )
 from understudy.transports.amqp_broker.topology import Topology
 from understudy.transports.api import Transport
-from understudy.transports.errors import BrokerUnavailable, TransportError
-from understudy.transports.message import Outcome, Publication, Verdict, decode_head
+from understudy.transports.errors import BrokerUnavailable, MalformedMessage, TransportError
+from understudy.transports.message import Head, Outcome, Publication, Verdict, decode_head, encode_head
 from understudy.transports.registry import connect
 
 from .conftest import QUICK
@@ -160,6 +160,59 @@ def test_a_message_whose_headers_nobody_wrote_as_we_do_is_handed_out(
     assert settle(intake, Outcome(delivery.tag, Verdict.DEAD, reason="nobody can read it")) == [True]
     (dead,) = transport.dead_letters().list(queue).get(timeout=PATIENCE)
     assert (dead.reason, dead.body) == ("nobody can read it", b"\xff\x00")
+
+
+@pytest.fixture
+def stranger(rabbitmq_server: RabbitMQServer, rabbitmq_url: str) -> Iterator[tuple[str, Transport]]:
+    """The name of another user, and a transport that publishes as that one."""
+    name, vhost = f"user{os.urandom(4).hex()}", rabbitmq_url.rpartition("/")[2]
+    rabbitmq_server.manage("PUT", f"users/{name}", {"password": "secret", "tags": ""})
+    rabbitmq_server.manage("PUT", f"permissions/{vhost}/{name}", {"configure": ".*", "write": ".*", "read": ".*"})
+    made = connect(rabbitmq_url.replace("guest:guest", f"{name}:secret"), **{**QUICK, "patience": 10.0})
+    yield name, made
+    made.close()
+    rabbitmq_server.manage("DELETE", f"users/{name}")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DEAD, Verdict.LOST])
+def test_what_its_headers_keep_from_being_sent_on_holds_up_nobody(
+    transport: Transport, stranger: tuple[str, Transport], queue: str, fresh: Fresh, verdict: Verdict
+) -> None:
+    user, theirs = stranger
+    full, owned, copied, fine = (fresh() for _ in range(4))
+    heads = {
+        full: Head({"id": full, "task": "t", "argsrepr": "x" * 130_950}, {}),
+        owned: Head({"id": owned, "task": "t"}, {"user_id": user}),
+        copied: Head({"id": copied, "task": "t", "CC": [queue]}, {}),
+    }
+    publish(theirs, *(Publication(one, queue, encode_head(head), b"body") for one, head in heads.items()))
+    publish(transport, publication(fine, queue))
+    intake = transport.intake([queue], "boot.1")
+    *broken, last = take(intake, 4)
+
+    assert settle(intake, *(Outcome(one.tag, verdict, reason="broken") for one in broken)) == [True] * 3
+
+    letters = transport.dead_letters().list(queue).get(timeout=PATIENCE)
+    if verdict is Verdict.DEAD:
+        assert sorted(letter.id for letter in letters) == sorted([full, owned, copied])
+        assert all(letter.body == b"body" for letter in letters)
+    else:
+        assert [letter.id for letter in letters] == [full]  # no room for how often it was lost
+        again = take(intake, 2)
+        assert sorted(map(task_id, again)) == sorted([owned, copied])
+        assert [one.losses for one in again] == [1, 1]
+        acknowledge(intake, again)
+    acknowledge(intake, [last])
+    assert transport.size(queue).get(timeout=PATIENCE) == 0
+
+
+def test_headers_that_no_frame_holds_are_an_error_of_their_call(transport: Transport, queue: str, fresh: Fresh) -> None:
+    large = Publication(fresh(), queue, encode_head(Head({"id": "x", "argsrepr": "x" * 140_000}, {})), b"")
+
+    with pytest.raises(MalformedMessage, match="131052 is the most"):
+        publish(transport, large)
+
+    publish(transport, publication(fresh(), queue))
 
 
 def test_queues_that_have_replicas_count_what_was_lost(rabbitmq_url: str, queue: str, fresh: Fresh) -> None:

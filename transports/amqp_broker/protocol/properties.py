@@ -40,6 +40,8 @@ _NAMES = (
 _BITS = {name: 1 << (15 - place) for place, name in enumerate(_NAMES)}
 _OCTETS = frozenset({"delivery_mode", "priority"})
 _MORE_FLAGS = 1
+_LONGEST = 255
+"""Bytes of a short string."""
 
 
 def encode_properties(properties: Mapping[str, Any]) -> bytes:
@@ -57,8 +59,8 @@ def encode_properties(properties: Mapping[str, Any]) -> bytes:
 def short_string(value: Any) -> bytes:
     """Return a text of at most 255 bytes with its length."""
     raw = str(value).encode()
-    if len(raw) > 255:
-        raise ValueError(f"{raw[:40]!r}... has {len(raw)} bytes: 255 is the most where it stands")
+    if len(raw) > _LONGEST:
+        raise ValueError(f"{raw[:40]!r}... has {len(raw)} bytes: {_LONGEST} is the most where it stands")
     return bytes((len(raw),)) + raw
 
 
@@ -99,13 +101,21 @@ def decode_properties(data: bytes) -> dict[str, Any]:
                 place += 8
             else:
                 end = place + 1 + data[place]
-                found[name] = data[place + 1 : end].decode("utf-8", "replace")
+                found[name] = _text(data[place + 1 : end])
                 place = end
     except (IndexError, struct.error) as error:
         raise MalformedFrame(f"the properties of a message end too early: {error}") from None
     if place != len(data):
         raise MalformedFrame(f"the properties of a message say {place} bytes, and are {len(data)}")
     return found
+
+
+def _text(raw: bytes) -> str:
+    """Return a short string; what is no UTF-8 is replaced, and cut where the string would be too long to be sent on."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace").encode()[:_LONGEST].decode("utf-8", "ignore")
 
 
 @cache
