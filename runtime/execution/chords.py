@@ -44,7 +44,7 @@ def finish_chord(shop: Workshop, request: Request, group_id: str, body: Any) -> 
 
 def start_body(shop: Workshop, request: Request, group_id: str, called: Signature[Any], values: list[Any]) -> None:
     """Call a chord's body with the values of its header, with the outcome of the calling task."""
-    with gathering(f"{group_id}/body/call") as gathered:
+    with gathering(f"{group_id}/body/{request.attempt}") as gathered:
         try:
             called.apply_async((values,), parent_id=request.parent_id, root_id=request.root_id, add_to_parent=False)
         except Exception as error:  # noqa: BLE001 - whoever waits for the body has to be told, whatever it is

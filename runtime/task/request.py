@@ -88,10 +88,13 @@ class Request:
     def attempt(self) -> str:
         """What tells the runs of a task apart.
 
-        An id is called again for each retry, by what replaces it, and when its dead letter is sent again.
+        An id is called again for each retry, by what replaces it, when its dead letter is sent again, and by a caller
+        who sends a frozen signature twice: where messages have a tag of their own (Redis), that tells the last.
         """
-        attempt = f"{self.id}/{self.retries}/{self.replaced_task_nesting}"
-        return f"{attempt}/{self.headers[REVIVALS]}" if REVIVALS in self.headers else attempt
+        told = (self.headers.get(REVIVALS), self.properties.get("delivery_tag"))
+        return "/".join(
+            [f"{self.id}/{self.retries}/{self.replaced_task_nesting}", *(str(one) for one in told if one is not None)]
+        )
 
     @property
     def shadow(self) -> str | None:
