@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID
 
-from tests.interop.tasks import app
+from tests.interop.tasks import Box, app, area
 
 canvas: Any = import_module(os.environ["LIBRARY"])
 PATIENCE = 15.0
@@ -331,6 +331,44 @@ def limits() -> dict[str, Any]:
     }
 
 
+def stamped() -> dict[str, Any]:
+    """Stamps of calls, of all parts of a workflow, and of what is called later."""
+
+    class Placed(import_module(f"{os.environ['LIBRARY']}.canvas").StampingVisitor):  # type: ignore[misc]
+        def on_signature(self, sig: Any, **headers: Any) -> dict[str, Any]:
+            return {"task": sig.task}
+
+        def on_group_start(self, group: Any, **headers: Any) -> dict[str, Any]:
+            return {"within": ["a group"]}
+
+        def on_chord_body(self, sig: Any, **header: Any) -> dict[str, Any]:
+            return {"body": True}
+
+    chain, header = canvas.chain(sig("stamps"), sig("stamps")), [sig("stamps"), sig("stamps", again=True)]
+    chord = canvas.chord(header, sig("stamps"))
+    for workflow in (chain, chord):
+        workflow.stamp(Placed())
+    own = sig("stamps").stamp(customer="c-1", tries=[1, 2]).apply_async()
+    answers = {"own": outcome(own), "chain": outcome(chain.apply_async()), "chord": outcome(chord.apply_async())}
+    return {**answers, "replaced": outcome(sig("replaced").stamp(customer="c-1").apply_async())}
+
+
+def grown() -> dict[str, Any]:
+    """Chords whose headers grow."""
+    header = [sig("grow", 1, 2), sig("add", 3, 3), sig("grow", 4)]
+    return {"chord": outcome(canvas.chord(header, sig("total")).apply_async())}
+
+
+def models() -> dict[str, Any]:
+    """Models as arguments and as values."""
+    return {
+        "dict": outcome(app.send_task("area", ({"width": 2, "height": 3},))),
+        "model": outcome(area.delay(Box(width=2, height=3), factor=2)),
+        "keyword": outcome(area.apply_async(kwargs={"box": Box(width=5)})),
+        "misfit": outcome(app.send_task("area", ({"width": "wide"},)))["state"],
+    }
+
+
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "calls": calls,
     "workflows": workflows,
@@ -347,6 +385,9 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "ignored": ignored,
     "first_protocol": first_protocol,
     "oddities": oddities,
+    "stamped": stamped,
+    "grown": grown,
+    "models": models,
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from kombu import serialization
+from pydantic import BaseModel
 
 serialization.register(
     "backwards",
@@ -108,6 +109,46 @@ def seen(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         "kwargsrepr": request.kwargsrepr,
         "timelimit": list(request.timelimit or [None, None]),
     }
+
+
+@app.task(name="stamps", bind=True, max_retries=1)
+def stamps(self: Any, *given: Any, again: bool = False) -> dict[str, Any]:
+    """Return the stamps of this call, and what came before it."""
+    if again and not self.request.retries:
+        raise self.retry(countdown=0.1)
+    return {"given": list(given), "stamps": dict(self.request.stamps or {})}
+
+
+@app.task(name="replaced", bind=True)
+def replaced(self: Any) -> Any:
+    """Have another task with a stamp of its own do the work."""
+    return self.replace(stamps.s().stamp(how="replaced"))
+
+
+@app.task(name="grow", bind=True)
+def grow(self: Any, *numbers: int) -> int:
+    """Add a sum to the chord for each number."""
+    for number in numbers:
+        self.add_to_chord(add.s(number, number))
+    return 0
+
+
+class Box(BaseModel):
+    """An argument."""
+
+    width: int
+    height: int = 1
+
+
+class Area(BaseModel):
+    """A value."""
+
+    area: int
+
+
+@app.task(name="area", pydantic=True)
+def area(box: Box, factor: int = 1) -> Area:
+    return Area(area=box.width * box.height * factor)
 
 
 @app.task(name="tally")
