@@ -26,8 +26,8 @@ local owns = redis.call('HEXISTS', KEYS[3], epoch) == 1
 local succeeded, unread = {}, {}
 
 local function look(results)
-    -- Note which keys hold a success, that others may not replace; what is there and no JSON is for the caller to read,
-    -- who says then whether it is one: {key, payload, seconds, whether it is a success, what was there, whether that is}.
+    -- Note which keys hold a success, which nothing else may replace; what is there and no JSON is for the caller to
+    -- read. A result is {key, payload, seconds, is success, what the caller has read there, whether that is a success}.
     for _, one in ipairs(results) do
         local key = one[1]
         if not one[4] and succeeded[key] == nil then

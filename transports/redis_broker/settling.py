@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,9 @@ from .publisher import RedisPublisher
 _IDS = "@understudy-ids@"
 """Stands where the ids of a chord's parts go, which only the server knows in time."""
 
+Known = Mapping[str, tuple[bytes, bool]]
+"""What was found under keys of results that the server cannot read, and whether it is a success."""
+
 _encode = msgspec.json.encode
 
 
@@ -36,17 +39,17 @@ class Clerk:
         self._dead_letter_expires = dead_letter_expires
         self._chords_expire = chords_expire
 
-    def written(self, outcomes: Sequence[tuple[Outcome, Held | None]]) -> bytes:
+    def written(self, outcomes: Sequence[tuple[Outcome, Held | None]], known: Known) -> bytes:
         """Return outcomes with their messages, packed for `SETTLE`; those of messages that are not held are for 0."""
-        return packed([self._written(outcome, held) for outcome, held in outcomes])
+        return packed([self._written(outcome, held, known) for outcome, held in outcomes])
 
-    def _written(self, outcome: Outcome, held: Held | None) -> tuple[Any, ...] | int:
+    def _written(self, outcome: Outcome, held: Held | None, known: Known) -> tuple[Any, ...] | int:
         if _is_bare(outcome):
             return outcome.tag
         results = [outcome.result, *outcome.more_results] if outcome.result is not None else outcome.more_results
         return (
             outcome.tag,
-            [_stored(result) for result in results],
+            [_stored(result, known) for result in results],
             self._publisher.letters(outcome.follow_ups) if outcome.follow_ups else (),
             False if outcome.chord is None else self._part(outcome.chord),
             False if outcome.ended_chord is None else _ended(outcome.ended_chord),
@@ -103,9 +106,10 @@ def _is_bare(outcome: Outcome) -> bool:
     )
 
 
-def _stored(result: Result) -> tuple[Any, ...]:
+def _stored(result: Result, known: Known) -> tuple[Any, ...]:
     seconds = 0 if not result.ttl else max(1, round(result.ttl))
-    return result_key(result.task_id), result.payload, seconds, result.state == "SUCCESS"
+    key = result_key(result.task_id)
+    return key, result.payload, seconds, result.state == "SUCCESS", *known.get(key, ())
 
 
 def _ended(group_id: str) -> dict[str, Any]:

@@ -37,7 +37,8 @@ _KEPT = 3_600_000
 class RedisTransport:
     """A Redis that is broker and result store. Thread-safe; opens nothing until it is used; survives a fork.
 
-    One connection serves everything that does not wait, each list that an intake waits for has one of its own.
+    One connection serves everything that does not wait; each list that an intake waits for has one of its own, and so
+    have the leases of intakes.
     """
 
     def __init__(self, url: str, options: RedisOptions) -> None:
@@ -69,6 +70,11 @@ class RedisTransport:
         """The connection for everything that does not wait."""
         self._home.check()
         return self._line
+
+    @property
+    def lease_line(self) -> Line:
+        """The connection for the leases of intakes, over which no message goes."""
+        return self._lease_line
 
     @property
     def hub(self) -> Hub:
@@ -184,6 +190,7 @@ class RedisTransport:
         """Become what a transport is that nobody has used: at first, and in a forked child."""
         self._hub = Hub(f"connection to {self._address}")
         self._line = Line(f"connection to {self._address}", self._address, self._hub, scripts.LOAD)
+        self._lease_line = Line(f"lease at {self._address}", self._address, self._hub, scripts.LOAD)
         self._sweeper = Sweeper(self)
         self._intakes = []
         self._hearing: dict[RedisIntake, FanoutEar] = {}

@@ -13,6 +13,8 @@ import hiredis
 from ..lane import now
 from ..socket_reader import LITTLE, SocketReader
 
+AT_A_TIME = 4 << 20
+"""Bytes that are read in one go: whoever hears several connections comes to the others in between."""
 _NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -96,7 +98,12 @@ class Wire:
                 return len(data)
         return sent
 
+    def _holds_more(self) -> bool:
+        """Tell whether something is there that nobody who waits on the socket would hear of."""
+        return isinstance(self.socket, ssl.SSLSocket) and bool(self.socket.pending())
+
     def _fill(self) -> None:
+        read = 0
         try:
             while True:
                 data = self._incoming.read(self.socket)
@@ -105,7 +112,8 @@ class Wire:
                     return
                 self.active = now()
                 self._reader.feed(data)
-                if len(data) < LITTLE and not (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
+                read += len(data)
+                if (len(data) < LITTLE or read >= AT_A_TIME) and not self._holds_more():
                     return
         except _NOTHING_YET:
             return

@@ -34,3 +34,34 @@ def test_a_message_may_take_longer_than_a_reply_may_be_silent(
     assert len(delivery.body) == LARGE
     assert proxy.connections == connections
     proxy.heal()
+
+
+def test_a_lease_is_renewed_while_a_large_message_is_under_way(
+    redis_server: RedisServer, redis_url: str, fault_proxy: BreakConnections, transports: Connect
+) -> None:
+    publish(transports(redis_url), large("waits"))
+    proxy = fault_proxy(redis_server.port)
+    intake = transports(proxy.url(redis_url)).intake(["celery"], "boot.1")
+    assert intake.renew().get(timeout=PATIENCE)
+    proxy.delay(PIECE_TAKES)
+
+    fetched, renewed = intake.fetch(1), 0
+    while not fetched.done():
+        assert intake.renew().get(timeout=PATIENCE)
+        renewed += 1
+
+    assert renewed > 1  # one that waited for the message would have been the only one
+    proxy.heal()
+
+
+def test_nobody_renews_who_has_not_entered(
+    redis_server: RedisServer, redis_url: str, fault_proxy: BreakConnections, transports: Connect
+) -> None:
+    proxy = fault_proxy(redis_server.port)
+    transport = transports(proxy.url(redis_url), patience=60.0)
+    assert transport.lease_line.call("PING").get(timeout=PATIENCE) == b"PONG"  # this connection is there already
+    proxy.delay(PIECE_TAKES)
+
+    for boot in range(5):
+        assert transport.intake(["celery"], f"boot{boot}.1").renew().get(timeout=PATIENCE)
+    proxy.heal()
