@@ -192,14 +192,16 @@ class Topology:
         self.channel().call(amqp.ExchangeBind(0, destination, source, routing_key, False, {}), amqp.ExchangeBindOk)
 
     def sift(self, queue: str, remove: Callable[[Taken], bool], limit: int | None = None) -> None:
-        """Show `remove` the messages of a queue, oldest first; those for which it returns False stay where they are."""
-        if self.waiting(queue) is None:
-            return
+        """Show `remove` the messages of a queue, oldest first; those for which it returns False stay where they are.
+
+        What comes meanwhile is not among them: it may be one of those that were removed.
+        """
+        left = self.waiting(queue) or 0
+        left = left if limit is None else min(limit, left)
         channel = self.wire.channel()
         try:
-            seen = 0
-            while (limit is None or seen < limit) and (taken := self._get(channel, queue)) is not None:
-                seen += 1
+            while left > 0 and (taken := self._get(channel, queue)) is not None:
+                left -= 1
                 if remove(taken):
                     channel.send(ack_frame(channel.number, taken.handle, multiple=False))
         finally:

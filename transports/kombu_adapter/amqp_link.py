@@ -122,12 +122,11 @@ class AmqpLink(Link):
         self._settled(len(taken))
 
     def sift(self, queue: str, remove: Callable[[Taken], bool], limit: int | None = None) -> None:
-        if not self.exists(queue):
-            return
+        left = self.size(queue)
+        left = left if limit is None else min(limit, left)
         with self._side_channel() as channel:  # when it closes, what it has not acknowledged is back in its place
-            seen = 0
-            while (limit is None or seen < limit) and (message := channel.basic_get(queue)) is not None:
-                seen += 1
+            while left > 0 and (message := channel.basic_get(queue)) is not None:
+                left -= 1
                 if remove(_taken(queue, message)):
                     channel.basic_ack(message.delivery_tag)
 

@@ -205,7 +205,10 @@ class Link(ABC):
 
     @abstractmethod
     def sift(self, queue: str, remove: Callable[[Taken], bool], limit: int | None = None) -> None:
-        """Show `remove` the messages of a queue, oldest first; those for which it returns False stay where they are."""
+        """Show `remove` the messages of a queue, oldest first; those for which it returns False stay where they are.
+
+        What comes meanwhile is not among them.
+        """
 
     def _make_connection(self, **arguments: Any) -> Any:
         """Return kombu's connection, not yet made; `arguments` take precedence over the options."""

@@ -74,14 +74,17 @@ class VirtualLink(Link):
 
     def sift(self, queue: str, remove: Callable[[Taken], bool], limit: int | None = None) -> None:
         self.declare(queue)
-        seen: list[Taken] = []
+        left = self.size(queue)
+        left = left if limit is None else min(limit, left)
+        stay: list[Taken] = []
         try:
-            while (limit is None or len(seen) < limit) and (one := self._get(queue)) is not None:
-                seen.append(one)
+            while left > 0 and (one := self._get(queue)) is not None:
+                left -= 1
+                stay.append(one)
                 if remove(one):
-                    self.ack([seen.pop()])
+                    self.ack([stay.pop()])
         finally:
-            for one in seen:
+            for one in stay:
                 self.requeue([one])
 
     def _get(self, queue: str) -> Taken | None:

@@ -86,11 +86,18 @@ class RedisDeadLetters:
         if not lists:
             return Completion.of(None)
         (queue, key), *others = lists
-        return bind(self._page(queue, key, 0, look, limit), lambda _: self._look_at(others, look, limit))
 
-    def _page(self, queue: str, key: str, seen: int, look: Find, left: int | None) -> Completion[Any]:
-        """Go on with a list of which the `seen` oldest stay where they are."""
-        count = _PAGE if left is None else min(_PAGE, left)
+        def begin(there: int) -> Completion[Any]:
+            return self._page(queue, key, 0, look, there if limit is None else min(limit, there))
+
+        return bind(bind(self._line.call("LLEN", key), begin), lambda _: self._look_at(others, look, limit))
+
+    def _page(self, queue: str, key: str, seen: int, look: Find, left: int) -> Completion[Any]:
+        """Go on with a list of which the `seen` oldest stay where they are.
+
+        left: how many more are looked at; what has come since the first may be one of those that were put back.
+        """
+        count = min(_PAGE, left)
         if count <= 0:
             return Completion.of(None)
 
@@ -98,7 +105,7 @@ class RedisDeadLetters:
             doing = [look(queue, key, item, taken_of(queue, item)) for item in reversed(items)]
             removing = [one for one in doing if one is not None]
             stay = seen + len(items) - len(removing)
-            rest = None if left is None else left - len(items)
+            rest = left - len(items)
             done = _all(removing)
             return done if len(items) < count else bind(done, lambda _: self._page(queue, key, stay, look, rest))
 

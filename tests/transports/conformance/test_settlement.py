@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -182,6 +183,31 @@ def test_a_retried_dead_letter_is_delivered_again_without_losses(harness: Harnes
     (again,) = take(intake, 1)
     assert (task_id(again), again.body, again.losses) == (one, delivery.body, 0)
     assert transport.dead_letters().list(queue).get(timeout=PATIENCE) == []
+
+
+def test_dead_letters_that_come_back_at_once_are_retried_once(harness: Harness, names: Iterator[str]) -> None:
+    transport, queue, ids, last = harness.transport(), next(names), [next(names) for _ in range(3)], next(names)
+    publish(transport, *(publication(one, queue) for one in ids))
+    intake = harness.intake(harness.transport(), queue)
+    settle(intake, *(Outcome(one.tag, Verdict.DEAD, reason="it kills") for one in take(intake, 3)))
+
+    def bury_again() -> None:
+        for _ in range(300):  # no more, should a retry never end
+            (delivery,) = take(intake, 1)
+            if task_id(delivery) == last:
+                acknowledge(intake, [delivery])
+                return
+            settle(intake, Outcome(delivery.tag, Verdict.DEAD, reason="it still kills"))
+
+    node = threading.Thread(target=bury_again)
+    node.start()
+    again = transport.dead_letters().retry(queue=queue).get(timeout=PATIENCE)
+    publish(transport, publication(last, queue))
+    node.join(PATIENCE)
+
+    assert sorted(again) == sorted(ids)
+    letters = transport.dead_letters().list(queue).get(timeout=PATIENCE)
+    assert [one.reason for one in letters] == ["it still kills"] * 3
 
 
 def test_a_dead_letter_says_how_often_it_came_back(harness: Harness, names: Iterator[str]) -> None:
