@@ -359,10 +359,11 @@ def test_a_second_process_cannot_be_the_same_node(
         connected().intake(["q"], "node.2")
 
 
-def test_sockets_lie_in_a_short_private_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert platform.socket_path(Path("/a/b.db")).parent == tmp_path / "understudy"
-    assert (tmp_path / "understudy").stat().st_mode & 0o777 == 0o700
+def test_sockets_lie_in_a_short_private_directory(
+    runtime_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert platform.socket_path(Path("/a/b.db")).parent == runtime_directory / "understudy"
+    assert (runtime_directory / "understudy").stat().st_mode & 0o777 == 0o700
 
     long = tmp_path / ("long" * 30)
     long.mkdir()
@@ -370,10 +371,8 @@ def test_sockets_lie_in_a_short_private_directory(tmp_path: Path, monkeypatch: p
     assert len(str(platform.socket_path(Path("/a/b.db")))) < 100
 
 
-def test_a_directory_that_somebody_else_prepared_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "understudy").symlink_to(tmp_path / "theirs")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def test_a_directory_that_somebody_else_prepared_is_refused(runtime_directory: Path, tmp_path: Path) -> None:
+    (runtime_directory / "understudy").symlink_to(tmp_path)
 
     with pytest.raises(StoreUnusable, match="has to be a directory of this user"):
         platform.socket_path(Path("/a/b.db"))
