@@ -87,7 +87,7 @@ FETCH = (
 -- each queue, its delayed messages and its lists.
 -- Returns {state, seconds until the next delayed message is due, list number, envelope, ..}; state -1: it is no owner.
 local last = redis.call('HGET', KEYS[3], ARGV[1])
-if not last then return {-1} end
+if not last then return {-1, ""} end
 local first, lists = tonumber(ARGV[5]), tonumber(ARGV[7])
 local answer = {0, ''}
 if tonumber(last) >= tonumber(ARGV[2]) then

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import kombu
+import pytest
 
 from tests.conftest import BreakConnections, StartProgram
 from tests.support import RedisServer, wait_until
@@ -20,6 +21,7 @@ from tests.transports.conformance.messages import (
     take,
     take_ids,
 )
+from understudy.transports.errors import LeaseLost
 from understudy.transports.message import Outcome, decode_head
 from understudy.transports.redis_broker import RedisTransport
 
@@ -55,6 +57,18 @@ def test_what_a_dead_node_held_is_back_in_its_order_within_five_seconds(
     assert time.monotonic() - killed < 5.0 + 1.0  # on a machine that does other things, too
     assert [one.body for one in first] == [publication(one, "celery").body for one in ids[: len(first)]]
     assert all(one.redelivered for one in first)
+
+
+def test_who_fetches_without_a_lease_is_told(
+    transports: Connect, redis_server: RedisServer, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = transports(redis_url, lease=60).intake(["celery"], "boot.1")
+    assert intake.renew().get(timeout=PATIENCE) is True
+    redis_server.flush()
+
+    with pytest.raises(LeaseLost, match=r"boot\.1"):
+        intake.fetch(1).get(timeout=PATIENCE)
+    assert not caplog.text
 
 
 def test_each_node_that_dies_counts(transports: Connect, redis_url: str, fresh: Fresh, program: StartProgram) -> None:
