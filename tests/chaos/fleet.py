@@ -120,7 +120,7 @@ def kill(pids: list[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(is_running, pids)), 5.0, what="the end of the killed")
+    wait_until(lambda: not any(map(is_running, pids)), what="the end of the killed")
 
 
 def recovery(fleet: Fleet, goal: int, limit: float) -> float:

@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(90)  # a few seconds, where the machine has nothing else to do
+@pytest.mark.timeout(180)  # a few seconds, where the machine has nothing else to do
 def test_no_task_is_lost_whatever_is_killed(
     seed: int, tmp_path: Path, chaos_app: ModuleType, record_property: pytest.RecordProperty
 ) -> None:
@@ -41,8 +41,8 @@ def test_no_task_is_lost_whatever_is_killed(
     with Fleet(tmp_path, NODES) as fleet:
         results = launch(chaos_app, random)
         recoveries = [strike(fleet, random) for _ in range(KILLS_A_ROUND)]
-        wait_until(lambda: len(fleet.executions()) == len(results), 15.0, what=f"every task's execution; {replay}")
-        wait_until(lambda: all(values(chaos_app, results)), 10.0, what=f"every task's result; {replay}")
+        wait_until(lambda: len(fleet.executions()) == len(results), what=f"every task's execution; {replay}")
+        wait_until(lambda: all(values(chaos_app, results)), what=f"every task's result; {replay}")
         executions = fleet.executions()
         assert values(chaos_app, results) == [f"task{number}" for number in range(TASKS_A_ROUND)], replay
     again = sum(executions.values()) - len(executions)
@@ -53,7 +53,7 @@ def test_no_task_is_lost_whatever_is_killed(
 
 def values(chaos_app: ModuleType, results: list[Any]) -> list[object]:
     """Return what is stored of each task, None where nothing is."""
-    payloads = chaos_app.app.results.get([result.id for result in results]).get(timeout=10)
+    payloads = chaos_app.app.results.get([result.id for result in results]).get(timeout=30)
     return [None if payload is None else json.loads(payload)["result"] for payload in payloads]
 
 
@@ -69,7 +69,7 @@ def launch(chaos_app: ModuleType, random: Random) -> list[Any]:
 def strike(fleet: Fleet, random: Random) -> float:
     """Wait until work is under way, kill somebody, and return how long it took until work went on."""
     goal = fleet.lines() + random.randrange(20, 200)
-    wait_until(lambda: fleet.lines() >= min(goal, TASKS_A_ROUND - 100), 10.0, what="work to be under way")
+    wait_until(lambda: fleet.lines() >= min(goal, TASKS_A_ROUND - 100), what="work to be under way")
     victims = random.choice(FATES)
     sys.stderr.write(f"{fleet.lines()} executions, then kill: {victims.__name__} {(pids := victims(fleet))}\n")
     kill(pids)

@@ -89,7 +89,7 @@ def test_no_task_is_lost_on_redis_whatever_is_killed(
         for fates in ROUND:
             strike(own_redis, fleet, random, fates)
         wait_until(lambda: len(fleet.executions()) == len(results), 30.0, what="every task's execution")
-        wait_until(lambda: all(values(chaos_app, results)), 15.0, what="every task's result")
+        wait_until(lambda: all(values(chaos_app, results)), what="every task's result")
         executions = fleet.executions()
         assert values(chaos_app, results) == [f"task{number}" for number in range(TASKS_A_ROUND)]
     again = sum(executions.values()) - len(executions)
@@ -99,7 +99,7 @@ def test_no_task_is_lost_on_redis_whatever_is_killed(
 def strike(server: RedisServer, fleet: Fleet, random: Random, fates: Mapping[str, Strike]) -> None:
     """Wait until work is under way, have somebody meet his fate, and see that work goes on."""
     goal = fleet.lines() + random.randrange(20, 200)
-    wait_until(lambda: fleet.lines() >= min(goal, TASKS_A_ROUND - 100), 15.0, what="work to be under way")
+    wait_until(lambda: fleet.lines() >= min(goal, TASKS_A_ROUND - 100), what="work to be under way")
     name = random.choice(list(fates))
     sys.stderr.write(f"{fleet.lines()} executions, then: {name}\n")
     fates[name](server, fleet)
@@ -109,5 +109,5 @@ def strike(server: RedisServer, fleet: Fleet, random: Random, fates: Mapping[str
 
 def values(chaos_app: ModuleType, results: list[Any]) -> list[object]:
     """Return what is stored of each task, None where nothing is."""
-    payloads = chaos_app.app.results.get([result.id for result in results]).get(timeout=10)
+    payloads = chaos_app.app.results.get([result.id for result in results]).get(timeout=30)
     return [None if payload is None else json.loads(payload)["result"] for payload in payloads]

@@ -82,7 +82,7 @@ class Reader:
                 program.signal(signal.SIGTERM)
         for program in self._background:
             try:
-                program.wait(5.0)
+                program.wait(PATIENCE)
             finally:
                 program.close()
 

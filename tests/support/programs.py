@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .processes import descendants
-from .waiting import wait_until
+from .waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,14 +47,14 @@ class Program:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
-    def wait(self, timeout: float = 15.0) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for its end and return its exit status (minus the signal's number where one ended it)."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the program still runs after {timeout} s; its output:\n{self.output}") from None
 
-    def wait_for_output(self, text: str, timeout: float = 15.0) -> None:
+    def wait_for_output(self, text: str, timeout: float = PATIENCE) -> None:
         """Wait until it has printed `text`."""
         wait_until(lambda: text in self.output or not self.running, timeout, what=f"{text!r} in the program's output")
         assert text in self.output, f"the program ended without {text!r}; its output:\n{self.output}"

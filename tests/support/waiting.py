@@ -8,8 +8,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 30.0
+"""Seconds after which something is held to hang: far more than it takes, for a machine that is busy with much else."""
 
-def wait_until(condition: Callable[[], T], timeout: float = 10.0, *, what: str = "", interval: float = 0.01) -> T:
+
+def wait_until(condition: Callable[[], T], timeout: float = PATIENCE, *, what: str = "", interval: float = 0.01) -> T:
     """Call `condition` until it returns something true, and return that.
 
     The last resort, for what other processes do and nothing announces: wait on events where there are any.
