@@ -5,12 +5,17 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from .tls import Tls
+from .urls import check_credentials
 
 _CERTIFICATES = {"CERT_REQUIRED": "required", "CERT_OPTIONAL": "optional", "CERT_NONE": "none"}
 
 
 def plain_url(url: str, tls: Tls) -> str:
-    """Return a URL of Celery's as redis-py writes it: it has other names for sockets, databases and certificates."""
+    """Return a URL of Celery's as redis-py writes it: it has other names for sockets, databases and certificates.
+
+    Raises `TransportError` where it cannot be read.
+    """
+    check_credentials(url)
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     if "ssl_cert_reqs" in query:

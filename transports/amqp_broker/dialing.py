@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..errors import TransportError
 from ..tls import Tls, context
-from ..urls import scheme_of, scrub, without_passwords
+from ..urls import check_credentials, scheme_of, scrub, without_passwords
 
 SECURED = frozenset({"amqps", "pyamqps"})
 _PLAIN_PORT, _TLS_PORT = 5672, 5671
@@ -34,6 +34,7 @@ def addresses(url: str) -> list[Address]:
 
 
 def _address(url: str) -> Address:
+    check_credentials(url)
     shown = without_passwords(url)
     try:
         parts: SplitResult = urlsplit(url)

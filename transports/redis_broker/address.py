@@ -18,7 +18,7 @@ from .. import redis_errors
 from ..errors import BrokerRefused, BrokerUnavailable, TransportError
 from ..redis_url import plain_url
 from ..tls import for_redis
-from ..urls import in_order, scheme_of, scrub, without_passwords
+from ..urls import check_credentials, in_order, scheme_of, scrub, without_passwords
 from .options import RedisOptions
 
 SCHEMES = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
@@ -26,6 +26,8 @@ OLDEST = (6, 2)
 """The first Redis that has `BLMOVE`, and pops several at once."""
 
 _SENTINEL_PORT = 26379
+_UNLIMITED = 2**31
+"""redis-py counts every connection that a pool has ever made for us, and stops at a hundred."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Address:
     _turn: Any = None
 
     def __post_init__(self) -> None:
+        check_credentials(self.url)
         try:
             self._pools = self._make_pools(max(self.options.connect_timeout, 0.1))
         except (ValueError, exceptions.RedisError) as error:
@@ -141,6 +144,7 @@ class Address:
             "socket_timeout": timeout,
             "socket_connect_timeout": self.options.connect_timeout,
             "protocol": 2,
+            "max_connections": _UNLIMITED,
             "retry": Retry(NoBackoff(), 0),
             "client_name": self.options.client_name,
             **self.options.connection,

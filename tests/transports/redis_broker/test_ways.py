@@ -14,6 +14,8 @@ from tests.support import RedisServer, free_port, wait_until
 from tests.transports.conformance.messages import PATIENCE, publication, publish, success, take_ids
 from understudy.transports.errors import BrokerRefused, BrokerUnavailable, TransportError
 from understudy.transports.redis_broker import RedisTransport
+from understudy.transports.redis_broker.address import Address
+from understudy.transports.redis_broker.options import RedisOptions
 
 from .conftest import Connect
 
@@ -150,3 +152,10 @@ def test_a_server_that_has_become_a_replica_is_unavailable(transports: Connect, 
 
         with pytest.raises(BrokerUnavailable, match="READONLY"):
             publish(transport, publication(fresh(), "celery"))
+
+
+def test_a_connection_may_break_any_number_of_times(redis_url: str) -> None:
+    address = Address(redis_url, RedisOptions())
+
+    for _ in range(200):  # redis-py stops at a hundred unless it is told not to
+        address.dial([("PING",)]).close()
