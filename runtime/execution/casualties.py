@@ -11,7 +11,7 @@ from ..canvas import Chain, Chord, Group, signature
 from ..canvas.signature import Signature
 from ..canvas.workflow import Workflow, add_links
 from ..publishing.stamps import stamps_of
-from ..shapes import listed
+from ..shapes import is_map, listed
 from ..states import FAILURE
 from ..task.request import NO_EMBED, Request
 from .ended import Ended, ExceptionInfo
@@ -102,6 +102,17 @@ def _fail_task(shop: Workshop, called: Signature[Any], ended: Ended, lost: Casua
         lost.publications.extend(call_errbacks(shop, request, ended).publications)
 
 
+def _own_errbacks(options: Mapping[str, Any]) -> list[Any]:
+    """Return the errbacks of a task that are not those of the chord that fails with it as well.
+
+    One failure, one call: Celery's clients link a chord's errback to the bodies of the chords in its header, too.
+    """
+    outer = options.get("chord")
+    said = outer.get("options") if is_map(outer) else None
+    theirs = listed(said.get("link_error")) if is_map(said) else []
+    return [errback for errback in listed(options.get("link_error")) if errback not in theirs]
+
+
 def _imagined(called: Signature[Any]) -> Request:
     """Return the request that there would have been."""
     options: Mapping[str, Any] = called.options
@@ -117,7 +128,7 @@ def _imagined(called: Signature[Any]) -> Request:
     }
     embed: dict[str, Any] = {
         **NO_EMBED,
-        "errbacks": listed(options.get("link_error")),
+        "errbacks": _own_errbacks(options),
         "chord": options.get("chord"),
     }
     request = Request(None, headers, called.args, called.kwargs, embed)
