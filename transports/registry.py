@@ -69,7 +69,8 @@ def connect_results(url: str, publisher: Publisher, **options: object) -> Result
     """
     if scheme_of(url) in REDIS:
         redis = _imported(".redis_results", scheme_of(url))
-        return cast("ResultStore", redis.RedisResults(url, publisher))
+        tls, prefix = options.get("ssl", False), options.get("global_keyprefix") or ""
+        return cast("ResultStore", redis.RedisResults(url, publisher, tls=tls, prefix=prefix))
     if scheme_of(url).startswith(DATABASE):
         return _database(url, options)
     if scheme_of(url) == RPC:

@@ -10,7 +10,7 @@ from ...transports.urls import without_passwords
 from ..exceptions import NoResultBackend
 from ..settings.result import takes_replies
 from .broker_options import broker_options
-from .result_options import accepted_results, result_options, result_url
+from .result_options import accepted_results, has_keys_of_its_own, result_options, result_url
 
 if TYPE_CHECKING:
     from ...actors.completion import Completion
@@ -95,7 +95,9 @@ class Connections:
 
     def same_store(self, conf: Settings) -> bool:
         """Tell whether results are stored by the broker itself."""
-        return not conf.result_backend or conf.result_backend == self.broker_url(conf)
+        broker = self.broker_url(conf)
+        own = not conf.result_backend or conf.result_backend == broker
+        return own and not has_keys_of_its_own(conf, broker)
 
     def is_atomic(self, conf: Settings) -> bool:
         """Tell whether a result, what follows from it and the end of its message are committed at once."""
@@ -119,9 +121,9 @@ class Connections:
     def _open_results(self, conf: Settings) -> ResultStore | None:
         if conf.result_backend in DISABLED:
             return None
-        if conf.result_backend is None or self.same_store(conf):
+        if self.same_store(conf):
             return self.transport(conf).results()
-        url = result_url(conf) or ""
+        url = result_url(conf) or self.broker_url(conf)
         return connect_results(
             url,
             self.publisher(conf),

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, cast
 
 from ...transports import codecs
-from ...transports.registry import DATABASE, FILE, RPC
+from ...transports.registry import DATABASE, FILE, REDIS, RPC
 from ...transports.urls import scheme_of
 from ..exceptions import ImproperlyConfigured
 from ..times import seconds
@@ -52,6 +52,9 @@ def result_options(conf: Settings, url: str, broker: str) -> dict[str, object]:
             **_known(conf.broker_transport_options, "global_keyprefix", "master_name", "sentinel_kwargs"),
             **_known(said, "patience", "kept"),
         }
+    if scheme in REDIS:
+        tls = conf.broker_use_ssl if url == broker else False
+        return {"ssl": tls, **_known(said, "global_keyprefix")}
     if scheme == FILE:
         return {**_kept(conf), **_known(said, *_POLLED, "global_keyprefix")}
     if not scheme.startswith(DATABASE):
@@ -76,6 +79,11 @@ def _by_message(conf: Settings) -> dict[str, object]:
         "connect_timeout": conf.broker_connection_timeout,
         "login_method": conf.broker_login_method,
     }
+
+
+def has_keys_of_its_own(conf: Settings, broker: str) -> bool:
+    """Tell whether results in the broker's Redis have keys with a prefix: then they are no part of what it commits."""
+    return bool(scheme_of(broker) in REDIS and conf.result_backend_transport_options.get("global_keyprefix"))
 
 
 def accepted_results(conf: Settings) -> frozenset[str]:

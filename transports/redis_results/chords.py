@@ -23,10 +23,14 @@ _decode_trigger = msgspec.json.Decoder(Publication).decode
 
 
 class Chords:
-    """The chords of a Redis database. A part is kept for `expires` seconds, for ever where that is 0."""
+    """The chords of a Redis database. A part is kept for `expires` seconds, for ever where that is 0.
 
-    def __init__(self, expires: int) -> None:
+    prefix: what all keys begin with.
+    """
+
+    def __init__(self, expires: int, prefix: str = "") -> None:
         self._expires = expires
+        self._prefix = prefix
 
     def record(self, shelf: Shelf, part: ChordPart) -> str:
         """Record a part.
@@ -36,7 +40,7 @@ class Chords:
         """
         answer: bytes = shelf.script(
             scripts.PART,
-            [*chord_keys(part.group_id), group_key(part.group_id)],
+            [*self._keys(part.group_id), group_key(part.group_id, self._prefix)],
             [
                 f"{part.task_id}:{part.index}",
                 entry_of(part),
@@ -53,13 +57,13 @@ class Chords:
     def set_size(self, shelf: Shelf, group_id: str, size: int) -> Publication | None:
         """Say how many parts there are; returns the trigger where it is to be published now."""
         trigger: bytes | None = shelf.script(
-            scripts.SIZE, chord_keys(group_id), [size, claim_token(group_id), CLAIM_SECONDS, self._expires]
+            scripts.SIZE, self._keys(group_id), [size, claim_token(group_id), CLAIM_SECONDS, self._expires]
         )
         return None if trigger is None else _decode_trigger(trigger)
 
     def extend(self, shelf: Shelf, group_id: str, task_id: str) -> None:
         """Say that a chord waits for one more part."""
-        _, counter, _, _, _, _, added = chord_keys(group_id)
+        _, counter, _, _, _, _, added = self._keys(group_id)
         shelf.script(scripts.EXTEND, [counter, added], [task_id, self._expires])
 
     def signed(self, shelf: Shelf, group_id: str, trigger: Publication) -> Publication:
@@ -74,11 +78,11 @@ class Chords:
 
     def finish(self, shelf: Shelf, group_id: str) -> None:
         """Note that the trigger was published."""
-        shelf.script(scripts.DONE, [claim_key(group_id)], [claim_token(group_id), DONE_SECONDS])
+        shelf.script(scripts.DONE, [claim_key(group_id, self._prefix)], [claim_token(group_id), DONE_SECONDS])
 
     def parts(self, shelf: Shelf, group_id: str) -> list[tuple[int, str, str, bytes]]:
         """Return (index, task id, state, payload) of the parts, by index."""
-        keys = chord_keys(group_id)
+        keys = self._keys(group_id)
         entries: list[tuple[bytes, float]] = shelf.redis.zrange(keys[0], 0, -1, withscores=True)
         parts = [_part(entry, score, place) for place, (entry, score) in enumerate(entries)]
         if all(task_id for _, task_id, _, _ in parts):
@@ -88,7 +92,10 @@ class Chords:
 
     def forget(self, shelf: Shelf, group_id: str) -> None:
         """Delete a chord."""
-        shelf.script(scripts.FORGET, chord_keys(group_id), [DONE_SECONDS])
+        shelf.script(scripts.FORGET, self._keys(group_id), [DONE_SECONDS])
+
+    def _keys(self, group_id: str) -> list[Any]:
+        return chord_keys(group_id, self._prefix)
 
 
 def entry_of(part: ChordPart) -> bytes:
@@ -114,14 +121,14 @@ def _counted(name: bytes) -> tuple[int, str]:
     return (int(index) if index.lstrip("-").isdigit() else -1), task_id
 
 
-def chord_keys(group_id: str) -> list[Any]:
+def chord_keys(group_id: str, prefix: str = "") -> list[Any]:
     """Return the keys of a chord, in the order in which the scripts take them."""
-    return [group_key(group_id) + suffix for suffix in _SUFFIXES]
+    return [group_key(group_id, prefix) + suffix for suffix in _SUFFIXES]
 
 
-def claim_key(group_id: str) -> str:
+def claim_key(group_id: str, prefix: str = "") -> str:
     """Return the key that says who publishes the body of a chord."""
-    return group_key(group_id) + ".c"
+    return group_key(group_id, prefix) + ".c"
 
 
 def claim_token(group_id: str) -> str:

@@ -15,19 +15,19 @@ PING_SECONDS = 10.0
 _TASK = "celery-task-meta-"
 
 
-def result_key(task_id: str) -> str:
-    """Return the key, and the channel, of a task's result."""
-    return f"{_TASK}{task_id}"
+def result_key(task_id: str, prefix: str = "") -> str:
+    """Return the key, and the channel, of a task's result; prefix: what all keys of the store begin with."""
+    return f"{prefix}{_TASK}{task_id}"
 
 
-def task_of(key: str) -> str:
+def task_of(key: str, prefix: str = "") -> str:
     """Return the task whose result has a key."""
-    return key.removeprefix(_TASK)
+    return key.removeprefix(prefix + _TASK)
 
 
-def group_key(group_id: str) -> str:
+def group_key(group_id: str, prefix: str = "") -> str:
     """Return the key of a group's members."""
-    return f"celery-taskset-meta-{group_id}"
+    return f"{prefix}celery-taskset-meta-{group_id}"
 
 
 class Shelf(RedisPair):

@@ -32,6 +32,7 @@ class RedisResults(ResultSession[Shelf]):
     publisher: sends the triggers of chords. expires: seconds for which the parts of a chord are kept, 0 for ever.
     patience: seconds after which a server that cannot be reached is an error. tls: see `transports.tls`. pool: makes
     redis-py's pool of connections, whose replies are awaited for so many seconds, where the URL alone does not say all.
+    prefix: what all keys and channels begin with, Celery's `global_keyprefix`.
     """
 
     keeps_any_bytes = True
@@ -46,12 +47,14 @@ class RedisResults(ResultSession[Shelf]):
         connect_timeout: float = 4.0,
         tls: Tls = False,
         pool: Callable[[float], Any] | None = None,
+        prefix: str = "",
     ) -> None:
         super().__init__(
             f"results in {without_passwords(url)}", lambda: Shelf(url, connect_timeout, tls, pool=pool), patience
         )
         self._publisher = publisher
-        self._chords = Chords(expires)
+        self._prefix = prefix + "_" if prefix and prefix[-1] not in ":_-." else prefix  # as Celery has it
+        self._chords = Chords(expires, self._prefix)
         self._state_of: Callable[[bytes], str | None] = state_of
 
     def expect(self, serializer: str, accept: Collection[str]) -> None:
@@ -64,7 +67,7 @@ class RedisResults(ResultSession[Shelf]):
         def write(shelf: Shelf) -> None:
             asked: list[tuple[Result, bytes]] = [(result, b"") for result in results]
             while asked:
-                answers = zip(asked, _write(shelf, asked), strict=True)
+                answers = zip(asked, self._write(shelf, asked), strict=True)
                 held_back = [(result, found) for (result, _), found in answers if isinstance(found, bytes)]
                 asked = [(result, found) for result, found in held_back if self.state(found) != "SUCCESS"]
 
@@ -72,24 +75,28 @@ class RedisResults(ResultSession[Shelf]):
 
     def get(self, task_ids: Sequence[str]) -> Completion[list[bytes | None]]:
         """Return payloads, in order; None where nothing is stored."""
-        return self.run(lambda shelf: _payloads(shelf, list(map(result_key, task_ids))))
+        return self.run(lambda shelf: _payloads(shelf, list(map(self._key, task_ids))))
 
     def forget(self, task_ids: Sequence[str]) -> Completion[None]:
         """Delete results."""
-        keys = list(map(result_key, task_ids))
+        keys = list(map(self._key, task_ids))
         return self.run(lambda shelf: _nothing(shelf.redis.delete(*keys))) if keys else Completion.of(None)
 
     def save_group(self, group_id: str, payload: bytes, ttl: float | None) -> Completion[None]:
         """Keep a group's members."""
-        return self.run(lambda shelf: _nothing(shelf.redis.set(group_key(group_id), payload, ex=_seconds(ttl) or None)))
+        return self.run(
+            lambda shelf: _nothing(
+                shelf.redis.set(group_key(group_id, self._prefix), payload, ex=_seconds(ttl) or None)
+            )
+        )
 
     def restore_group(self, group_id: str) -> Completion[bytes | None]:
         """Return what `save_group` kept, or None."""
-        return self.run(lambda shelf: shelf.redis.get(group_key(group_id)))
+        return self.run(lambda shelf: shelf.redis.get(group_key(group_id, self._prefix)))
 
     def delete_group(self, group_id: str) -> Completion[None]:
         """Delete what `save_group` kept."""
-        return self.run(lambda shelf: _nothing(shelf.redis.delete(group_key(group_id))))
+        return self.run(lambda shelf: _nothing(shelf.redis.delete(group_key(group_id, self._prefix))))
 
     def set_chord_size(self, group_id: str, size: int) -> Completion[None]:
         """Say how many parts a chord has; publishes its trigger where all of them are in already."""
@@ -131,7 +138,7 @@ class RedisResults(ResultSession[Shelf]):
         self._unneeded.discard(task_id)
         if self.waiters.add(task_id, waiter) and self.link is not None:
             with suppress(BrokerUnavailable, BrokerRefused):  # then the next connection subscribes
-                self.attempt(lambda link: link.subscribe([result_key(task_id)]))
+                self.attempt(lambda link: link.subscribe([self._key(task_id)]))
 
     # What the session asks for, on the lane's thread
 
@@ -143,7 +150,7 @@ class RedisResults(ResultSession[Shelf]):
     def opened(self, link: Shelf) -> None:
         self._unneeded.clear()
         if self.waiters:
-            link.subscribe(list(map(result_key, self.waiters.tasks())))
+            link.subscribe(list(map(self._key, self.waiters.tasks())))
 
     def take_pushed(self, link: Shelf) -> None:
         """See `ResultSession`."""
@@ -153,7 +160,7 @@ class RedisResults(ResultSession[Shelf]):
                 self._deliver(link, channel, payload)
             elif kind == "subscribe":
                 subscribed.append(channel)
-        subscribed = [channel for channel in subscribed if task_of(channel) in self.waiters]
+        subscribed = [channel for channel in subscribed if self._task_of(channel) in self.waiters]
         if subscribed:  # what was stored before that was not pushed
             for channel, stored in zip(subscribed, _payloads(link, subscribed), strict=True):
                 if stored is not None:
@@ -164,8 +171,31 @@ class RedisResults(ResultSession[Shelf]):
         self._unsubscribe(link, self.waiters.expire(now()))
         return self.next_turn(link.tick())
 
+    def _key(self, task_id: str) -> str:
+        return result_key(task_id, self._prefix)
+
+    def _task_of(self, channel: str) -> str:
+        return task_of(channel, self._prefix)
+
+    def _write(self, shelf: Shelf, asked: Sequence[tuple[Result, bytes]]) -> list[Any]:
+        """Write results in one transaction, each over what is known to be no success.
+
+        Returns an answer for each: bytes where it was not written, as others stand there that the server cannot read.
+        """
+        places: list[int] = []
+        with shelf.redis.pipeline(transaction=True) as pipe:
+            for result, known in asked:
+                places.append(len(pipe))
+                key, seconds = self._key(result.task_id), _seconds(result.ttl)
+                if result.state == "SUCCESS":
+                    pipe.set(key, result.payload, ex=seconds or None).publish(key, result.payload)
+                else:  # with its source: a script that is named has to be asked for before
+                    pipe.eval(scripts.STORE, 1, key, result.payload, seconds, known)
+            answers = pipe.execute()
+        return [answers[place] for place in places]
+
     def _deliver(self, link: Shelf, channel: str, payload: bytes) -> None:
-        payload, task_id = _plain(payload), task_of(channel)
+        payload, task_id = _plain(payload), self._task_of(channel)
         if self._is_last(payload) and self.waiters.resolve(task_id, payload):
             self._unsubscribe(link, [task_id])
 
@@ -180,31 +210,13 @@ class RedisResults(ResultSession[Shelf]):
     def _unsubscribe(self, link: Shelf, task_ids: Sequence[str]) -> None:
         self._unneeded.update(task_ids)
         if len(self._unneeded) >= _UNNEEDED:
-            link.unsubscribe(list(map(result_key, self._unneeded)))
+            link.unsubscribe(list(map(self._key, self._unneeded)))
             self._unneeded.clear()
 
     def _trigger(self, group_id: str, trigger: Publication) -> Completion[None]:
         signed = self.run(lambda shelf: self._chords.signed(shelf, group_id, trigger))
         published = bind(signed, lambda publication: self._publisher.publish([publication]))
         return bind(published, lambda _: self.run(lambda shelf: self._chords.finish(shelf, group_id)))
-
-
-def _write(shelf: Shelf, asked: Sequence[tuple[Result, bytes]]) -> list[Any]:
-    """Write results in one transaction, each over what is known to be no success.
-
-    Returns an answer for each: bytes where it was not written, as others stand there that the server cannot read.
-    """
-    places: list[int] = []
-    with shelf.redis.pipeline(transaction=True) as pipe:
-        for result, known in asked:
-            places.append(len(pipe))
-            key, seconds = result_key(result.task_id), _seconds(result.ttl)
-            if result.state == "SUCCESS":
-                pipe.set(key, result.payload, ex=seconds or None).publish(key, result.payload)
-            else:  # with its source: a script that is named has to be asked for before
-                pipe.eval(scripts.STORE, 1, key, result.payload, seconds, known)
-        answers = pipe.execute()
-    return [answers[place] for place in places]
 
 
 def _payloads(shelf: Shelf, keys: Sequence[str]) -> list[bytes | None]:

@@ -49,6 +49,23 @@ def test_a_result_stands_in_celerys_key_and_is_pushed(
     pushes.close()
 
 
+@pytest.mark.parametrize(("prefix", "begin"), [("shop", "shop_"), ("shop:", "shop:"), ("shop.", "shop."), ("", "")])
+def test_keys_and_channels_begin_as_celery_has_them_begin(
+    redis_url: str, outbox: Outbox, server: Any, fresh: Fresh, prefix: str, begin: str
+) -> None:
+    one, store_ = fresh(), RedisResults(redis_url, outbox, patience=2.0, prefix=prefix)
+    waited = store_.wait(one, PATIENCE)
+
+    store(store_, one, "SUCCESS", ttl=60)
+    store_.save_group(one, b"members", 60).get(timeout=PATIENCE)
+
+    assert waited.get(timeout=PATIENCE) == meta(one, "SUCCESS")
+    assert server.get(f"{begin}celery-task-meta-{one}") == meta(one, "SUCCESS")
+    assert server.get(f"{begin}celery-taskset-meta-{one}") == b"members"
+    assert store_.restore_group(one).get(timeout=PATIENCE) == b"members"
+    store_.close()
+
+
 def test_a_result_without_an_end_stays(results: RedisResults, server: Any, fresh: Fresh) -> None:
     one = fresh()
 
