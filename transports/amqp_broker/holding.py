@@ -12,7 +12,8 @@ from ..letters.letter import Taken
 from ..message import Delivery, Outcome
 from .channel import Channel
 from .consumers import Consumer
-from .parcel import delivery_of, taken_of
+from .forms import Forms
+from .parcel import delivery_of, is_plain, taken_of
 from .protocol.connection import Delivered
 from .protocol.frames import ack_frame, requeue_frame
 
@@ -47,6 +48,7 @@ class Holding:
         self.arrived_size: int = 0
         """Bytes."""
         self.delayed: Delayed[Held] = Delayed()
+        self._forms = Forms()
         self._tags = count(1)
         self._by_tag: dict[int, Held] = {}
         self._settling: set[int] = set()
@@ -76,6 +78,12 @@ class Holding:
         ready: list[Delivery] = []
         while self.arrived and len(ready) < limit and (room > 0 or not ready):
             held = self.arrived[0]
+            delivery = self._alike(held)
+            if delivery is not None:
+                self._pop_first()
+                room -= held.size
+                ready.append(delivery)
+                continue
             taken = taken_of(held.delivered, held.consumer.queue)
             if taken.due <= at and held.doubtful:
                 break
@@ -171,10 +179,22 @@ class Holding:
         self._settling.clear()
         self._unsettled.clear()
 
+    def _alike(self, held: Held) -> Delivery | None:
+        """Return a message that is due under a tag, as others like it were read; None where it has to be read."""
+        one = held.delivered
+        head = None if one.redelivered else self._forms.head(one.properties, one.exchange, one.routing_key)
+        return None if head is None else Delivery(self._tag(held), held.consumer.queue, head, one.body)
+
     def _tagged(self, held: Held, taken: Taken) -> Delivery:
+        if is_plain(taken):
+            one = held.delivered
+            self._forms.learn(one.properties, one.exchange, one.routing_key, taken.head)
+        return delivery_of(taken, self._tag(held), held.deaths)
+
+    def _tag(self, held: Held) -> int:
         tag = next(self._tags)
         self._by_tag[tag] = held
-        return delivery_of(taken, tag, held.deaths)
+        return tag
 
     def _pop_first(self) -> None:
         self.arrived_size -= self.arrived.popleft().size

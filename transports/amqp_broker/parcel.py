@@ -164,6 +164,11 @@ def taken_of(delivered: Delivered, queue: str) -> Taken:
     return Taken(queue, head, delivered.body, delivered.tag, delivered.redelivered)
 
 
+def is_plain(taken: Taken) -> bool:
+    """Tell whether a message came for the first time, is due, and has no headers of our own: nearly all do."""
+    return not taken.redelivered and taken.due == 0 and _OURS.isdisjoint(taken.headers)
+
+
 def delivery_of(taken: Taken, tag: int, deaths: int = 0) -> Delivery:
     """Return a message as the runtime gets it: headers of our own stay behind."""
     head, headers = taken.head, taken.head.headers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from ..letters.letter import Taken
@@ -196,24 +197,27 @@ class Topology:
 
         What comes meanwhile is not among them: it may be one of those that were removed.
         """
-        left = self.waiting(queue) or 0
-        left = left if limit is None else min(limit, left)
+        if self.waiting(queue) is None:
+            return
         channel = self.wire.channel()
+        left = inf if limit is None else limit
         try:
-            while left > 0 and (taken := self._get(channel, queue)) is not None:
-                left -= 1
+            while left > 0 and (got := self._get(channel, queue)) is not None:
+                taken, behind = got
+                left = min(left - 1, behind)
                 if remove(taken):
                     channel.send(ack_frame(channel.number, taken.handle, multiple=False))
         finally:
             self.wire.drop(channel)  # what it has not acknowledged is back in its place
 
-    def _get(self, channel: Channel, queue: str) -> Taken | None:
+    def _get(self, channel: Channel, queue: str) -> tuple[Taken, int] | None:
+        """Return the first message of a queue, and how many are behind it: `waiting` may not know of all as yet."""
         said = self.wire.wait(channel.request(amqp.Get(0, queue, False)))
         if not isinstance(said.method, amqp.GetOk):
             return None
         method = said.method
         head = head_of(said.properties, method.exchange, method.routing_key, redelivered=method.redelivered)
-        return Taken(queue, head, said.body, method.delivery_tag, method.redelivered)
+        return Taken(queue, head, said.body, method.delivery_tag, method.redelivered), method.messages
 
     def channel(self) -> Channel:
         """Return a channel for requests."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Any
 
 from amqp.exceptions import AccessRefused, NotAllowed, NotFound
@@ -122,11 +123,12 @@ class AmqpLink(Link):
         self._settled(len(taken))
 
     def sift(self, queue: str, remove: Callable[[Taken], bool], limit: int | None = None) -> None:
-        left = self.size(queue)
-        left = left if limit is None else min(limit, left)
+        if not self.exists(queue):
+            return
+        left = inf if limit is None else limit
         with self._side_channel() as channel:  # when it closes, what it has not acknowledged is back in its place
             while left > 0 and (message := channel.basic_get(queue)) is not None:
-                left -= 1
+                left = min(left - 1, message.delivery_info["message_count"])  # `size` may not know of all as yet
                 if remove(_taken(queue, message)):
                     channel.basic_ack(message.delivery_tag)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from struct import Struct
@@ -39,6 +39,8 @@ _NAMES = (
 
 _BITS = {name: 1 << (15 - place) for place, name in enumerate(_NAMES)}
 _OCTETS = frozenset({"delivery_mode", "priority"})
+_SIZES = {**dict.fromkeys(_OCTETS, 1), "timestamp": 8}
+"""Of those that have one size, in bytes."""
 _MORE_FLAGS = 1
 _LONGEST = 255
 """Bytes of a short string."""
@@ -84,30 +86,37 @@ _ENCODERS: dict[str, Callable[[Any], bytes]] = {
 
 def decode_properties(data: bytes) -> dict[str, Any]:
     """Read flags and fields: those that are there, by name. Times are unix seconds. Raises `MalformedFrame`."""
-    found: dict[str, Any] = {}
+    return {name: _decode(name, data, start, end) for name, start, end in spans(data)}
+
+
+def spans(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """Yield where the properties stand that are there: name, and from where to where. Raises `MalformedFrame`."""
+    place = 2
     try:
         (flags,) = _flags.unpack_from(data)
-        place = 2
         for name in _present(flags):
+            start = place
             if name == HEADERS:
-                (size,) = _long.unpack_from(data, place)
-                found[name] = decode_table(data, place + 4, place + 4 + size)
-                place += 4 + size
-            elif name in _OCTETS:
-                found[name] = data[place]
-                place += 1
-            elif name == "timestamp":
-                (found[name],) = _longlong.unpack_from(data, place)
-                place += 8
+                place += 4 + _long.unpack_from(data, place)[0]
             else:
-                end = place + 1 + data[place]
-                found[name] = _text(data[place + 1 : end])
-                place = end
+                place += _SIZES.get(name) or 1 + data[place]
+            yield name, start, place
     except (IndexError, struct.error) as error:
         raise MalformedFrame(f"the properties of a message end too early: {error}") from None
     if place != len(data):
         raise MalformedFrame(f"the properties of a message say {place} bytes, and are {len(data)}")
-    return found
+
+
+def _decode(name: str, data: bytes, start: int, end: int) -> Any:
+    if name == HEADERS:
+        return decode_table(data, start + 4, end)
+    if end > len(data):
+        raise MalformedFrame(f"{name} of a message ends too late")
+    if name in _OCTETS:
+        return data[start]
+    if name == "timestamp":
+        return _longlong.unpack_from(data, start)[0]
+    return _text(data[start + 1 : end])
 
 
 def _text(raw: bytes) -> str:
