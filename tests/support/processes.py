@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .waiting import wait_until
+from .waiting import PATIENCE, wait_until
 
 SHARED = {"UNDERSTUDY_TEST_SHARED": "1"}
 """Environment of processes that several tests share: the leak check lets them and their children live."""
@@ -70,13 +70,20 @@ def adopt_orphans() -> None:
 
 
 @contextmanager
-def nothing_left_behind(patience: float = 5.0) -> Iterator[None]:
-    """Fail, and kill them, where processes started in this block still run `patience` seconds after it."""
+def nothing_left_behind(patience: float = PATIENCE) -> Iterator[None]:
+    """Fail, and kill them, where processes started in this block still run `patience` seconds after it.
+
+    One moment without any is enough: a process of a server that tests share cannot be told from others while it ends.
+    """
     before = descendants(os.getpid())
     yield
-    with suppress(AssertionError):
+    try:
         wait_until(lambda: not _started_since(before), patience)
-    left = _started_since(before)
+    except AssertionError:
+        _end(_started_since(before))
+
+
+def _end(left: set[int]) -> None:
     lines = [f"  {pid}: {command_line(pid)}" for pid in sorted(left)]
     for pid in left:
         with suppress(ProcessLookupError):

@@ -24,7 +24,7 @@ from understudy.remote import NodeDown, NodeLeft, RemoteError, join
 INTERVAL = 0.4
 CALM = 1.2
 """Seconds between beats where nobody is to be missed, however busy the machine is."""
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 Peer = Callable[..., Program]
 
@@ -37,7 +37,7 @@ class Hub:
         self.system = System(NETWORK)
         self.left: SimpleQueue[NodeLeft] = SimpleQueue()
         self.system.events.subscribe(NodeLeft, self.left.put)
-        self.remoting = join(self.system, url, "hub", host="h", interval=interval)
+        self.remoting = join(self.system, url, "hub", host="h", interval=interval, timeout=PATIENCE)
 
     def counter(self, name: str = "peer") -> Any:
         return self.system.resolve(f"name://{NETWORK}/{name}/shop/counter", Counter)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import StartProgram
 from tests.support import Program
+from tests.support.waiting import PATIENCE
 from understudy.transports.embedded.process import WriterProcess, WriterState
 from understudy.transports.embedded.site import Site
 from understudy.transports.embedded.sqlite.file import Durability
@@ -24,7 +25,7 @@ Connect = Callable[..., SqliteTransport]
 StartNode = Callable[..., Program]
 
 
-def next_state(writer: WriterProcess, timeout: float = 10.0) -> WriterState:
+def next_state(writer: WriterProcess, timeout: float = PATIENCE) -> WriterState:
     """Wait until a writer tells something, and return the last of it."""
     with selectors.DefaultSelector() as selector:
         selector.register(writer.fileno(), selectors.EVENT_READ)
