@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.forks import fork
 from understudy.actors.completion import Completion
 from understudy.runtime import signals
 from understudy.runtime.app.app import App
@@ -310,7 +311,7 @@ def test_a_task_can_be_called_by_name_alone(app: App, add: Task[..., int], pump:
 def test_a_forked_process_calls_under_a_name_of_its_own(app: App, add: Task[..., int]) -> None:
     reader, writer = os.pipe()
     before = app.publishing.origin.name
-    child = os.fork()
+    child = fork()
     if not child:
         with gathering() as gathered:
             add.delay(1)
