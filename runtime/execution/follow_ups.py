@@ -96,5 +96,5 @@ def _call_errback(shop: Workshop, errback: Signature[Any], request: Request, end
         shop.app.coroutines.blocking(errback.type)(*args, **kwargs)
     else:
         error = dump_exception(ended.error) if ended.error is not None else None
-        sent = (dict(errback), dict(request.headers), error, ended.traceback)
+        sent = (dict(errback), dict(request.message_headers), error, ended.traceback)
         shop.tasks["understudy.errback"].apply_async(sent, **place)

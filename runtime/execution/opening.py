@@ -68,7 +68,7 @@ def open_message(shop: Workshop, head: bytes, body: bytes) -> Request | Refused:
             _read_protocol_2(request, value)
         else:
             _read_protocol_1(request, value)
-        request.owner = shop.tasks[request.headers["task"]]
+        request.owner = shop.tasks[request.message_headers["task"]]
     except UNREADABLE as error:
         return Refused(request, MalformedMessage(f"the head of the message cannot be read: {error}"))
     except UnderstudyError as error:
@@ -80,11 +80,11 @@ def open_message(shop: Workshop, head: bytes, body: bytes) -> Request | Refused:
 
 def _take_head(request: Request, headers: dict[str, Any], properties: dict[str, Any]) -> None:
     """Let the request have a head; raises `MalformedMessage` where that is not as protocol 2 has it."""
-    request.headers = {name: headers[name] for name in ("id", "task") if isinstance(headers.get(name), str)}
+    request.message_headers = {name: headers[name] for name in ("id", "task") if isinstance(headers.get(name), str)}
     if "task" in headers:
         _check(headers, _Headers)
     _check(properties, _Properties)
-    request.headers, request.properties = headers, properties
+    request.message_headers, request.properties = headers, properties
 
 
 def _check(fields: dict[str, Any], kind: type[msgspec.Struct]) -> None:
@@ -115,7 +115,7 @@ def _read_protocol_1(request: Request, value: Any) -> None:
         )
     kept = ("task", "id", "eta", "expires", "retries", "timelimit", "group_index")
     headers = {
-        **request.headers,
+        **request.message_headers,
         **{key: value.get(key) for key in kept},
         "group": value.get("group") or value.get("taskset"),
     }

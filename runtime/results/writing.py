@@ -60,7 +60,7 @@ class ResultWriter:
     def result(self, request: Request, state: str, value: Any, traceback: str | None = None) -> Result:
         """Return a task's state for the store; raises `EncodeError` where `value` has no form in its serializer."""
         stored = self.stored(state, value) if state in EXCEPTION_STATES else value
-        headers = request.headers
+        headers = request.message_headers
         meta = _Plain(
             state,
             stored,
@@ -128,8 +128,8 @@ class ResultWriter:
         whole["result"] = self._named(meta.result)
         if self._extended:
             whole.update(_extension(request, self._serializer))
-        if request.headers.get("stamped_headers"):
-            whole.update(_stamps(request.headers))
+        if request.message_headers.get("stamped_headers"):
+            whole.update(_stamps(request.message_headers))
         return encode_meta(whole, self._serializer)
 
 

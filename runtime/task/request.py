@@ -22,9 +22,10 @@ NO_EMBED: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": Non
 class Request:
     """The context of one execution; `Task.request` while the task runs.
 
-    headers, properties: those of the message, as they came. args, kwargs: the call's arguments. called_directly: the
-    task was called like a function, and there is no message. is_eager: it was called by `apply`. children: results of
-    what it has called. follow_ups, casualties, ended_chord: what its outcome is to carry beside its own end.
+    message_headers, properties: those of the message, as they came. args, kwargs: the call's arguments.
+    called_directly: the task was called like a function, and there is no message. is_eager: it was called by `apply`.
+    children: results of what it has called. follow_ups, casualties, ended_chord: what its outcome is to carry beside
+    its own end.
     """
 
     properties: Mapping[str, Any] = EMPTY
@@ -53,7 +54,7 @@ class Request:
         embed: Mapping[str, Any] = NO_EMBED,
     ) -> None:
         self.owner = owner
-        self.headers = headers
+        self.message_headers = headers
         self.args = args
         self.kwargs = kwargs
         self.embed = embed
@@ -66,7 +67,7 @@ class Request:
         def __getattr__(self, name: str) -> Any:
             """Return a header that the caller added; Celery's contexts have them as attributes."""
             try:
-                return self.headers[name]
+                return self.message_headers[name]
             except KeyError:
                 raise AttributeError(f"{self!r} has no attribute or header {name!r}") from None
 
@@ -77,12 +78,12 @@ class Request:
     @property
     def id(self) -> str:
         """The task's id, or "" where there is no message."""
-        return self.headers.get("id", "")
+        return self.message_headers.get("id", "")
 
     @property
     def task(self) -> str | None:
         """The task's name."""
-        return self.headers.get("task") or (self.owner.name if self.owner else None)
+        return self.message_headers.get("task") or (self.owner.name if self.owner else None)
 
     @property
     def attempt(self) -> str:
@@ -91,7 +92,7 @@ class Request:
         An id is called again for each retry, by what replaces it, when its dead letter is sent again, and by a caller
         who sends a frozen signature twice: where messages have a tag of their own (Redis), that tells the last.
         """
-        told = (self.headers.get(REVIVALS), self.properties.get("delivery_tag"))
+        told = (self.message_headers.get(REVIVALS), self.properties.get("delivery_tag"))
         return "/".join(
             [f"{self.id}/{self.retries}/{self.replaced_task_nesting}", *(str(one) for one in told if one is not None)]
         )
@@ -99,27 +100,27 @@ class Request:
     @property
     def shadow(self) -> str | None:
         """The name that it goes by in logs, if that is another one."""
-        return self.headers.get("shadow")
+        return self.message_headers.get("shadow")
 
     @property
     def retries(self) -> int:
         """How often it has been tried again."""
-        return self.headers.get("retries") or 0
+        return self.message_headers.get("retries") or 0
 
     @property
     def eta(self) -> str | None:
         """The earliest moment at which it may run, in ISO 8601."""
-        return self.headers.get("eta")
+        return self.message_headers.get("eta")
 
     @property
     def expires(self) -> str | None:
         """The moment after which it is not to run, in ISO 8601."""
-        return self.headers.get("expires")
+        return self.message_headers.get("expires")
 
     @property
     def timelimit(self) -> tuple[float | None, float | None]:
         """The hard and the soft time limit of this call, in seconds."""
-        hard, soft = self.headers.get("timelimit") or (None, None)
+        hard, soft = self.message_headers.get("timelimit") or (None, None)
         return hard, soft
 
     @property
@@ -135,27 +136,27 @@ class Request:
     @property
     def root_id(self) -> str | None:
         """Id of the task that the whole workflow began with."""
-        return self.headers.get("root_id")
+        return self.message_headers.get("root_id")
 
     @property
     def parent_id(self) -> str | None:
         """Id of the task that called this one."""
-        return self.headers.get("parent_id")
+        return self.message_headers.get("parent_id")
 
     @property
     def group(self) -> str | None:
         """Id of the group that it is a member of."""
-        return self.headers.get("group")
+        return self.message_headers.get("group")
 
     @property
     def group_index(self) -> int | None:
         """Its place in that group."""
-        return self.headers.get("group_index")
+        return self.message_headers.get("group_index")
 
     @property
     def ignore_result(self) -> bool:
         """Its result is not stored: by what the message says, else by the task's own option."""
-        said = self.headers.get("ignore_result")
+        said = self.message_headers.get("ignore_result")
         if said is None:  # a caller that does not have the task cannot know
             return bool(self.owner and self.owner.ignore_result)
         return bool(said)
@@ -163,32 +164,32 @@ class Request:
     @property
     def origin(self) -> str | None:
         """The process that called it: pid@host."""
-        return self.headers.get("origin")
+        return self.message_headers.get("origin")
 
     @property
     def argsrepr(self) -> str | None:
         """The positional arguments, as shown to people."""
-        return self.headers.get("argsrepr")
+        return self.message_headers.get("argsrepr")
 
     @property
     def kwargsrepr(self) -> str | None:
         """The keyword arguments, as shown to people."""
-        return self.headers.get("kwargsrepr")
+        return self.message_headers.get("kwargsrepr")
 
     @property
     def replaced_task_nesting(self) -> int:
         """How often it has been replaced by another task."""
-        return self.headers.get("replaced_task_nesting") or 0
+        return self.message_headers.get("replaced_task_nesting") or 0
 
     @property
     def stamped_headers(self) -> list[str] | None:
         """Names of the headers that were stamped on the call."""
-        return self.headers.get("stamped_headers")
+        return self.message_headers.get("stamped_headers")
 
     @property
     def stamps(self) -> Mapping[str, Any]:
         """The stamps by name."""
-        return self.headers.get("stamps") or EMPTY
+        return self.message_headers.get("stamps") or EMPTY
 
     @property
     def utc(self) -> bool:
@@ -216,6 +217,16 @@ class Request:
             "redelivered": self.redelivered,
         }
 
+    @property
+    def headers(self) -> dict[str, Any] | None:
+        """The caller's own headers, which `apply_async(headers=...)` takes; None where there are none."""
+        own = self._own_headers()
+        own.pop(REVIVALS, None)
+        return own or None
+
+    def _own_headers(self) -> dict[str, Any]:
+        return {name: value for name, value in self.message_headers.items() if name not in STANDARD_HEADERS}
+
     def execution_options(self) -> dict[str, Any]:
         """Return the options that would call the task again just as it was called."""
         hard, soft = self.timelimit
@@ -233,7 +244,7 @@ class Request:
             "expires": self.expires,
             "time_limit": hard,
             "soft_time_limit": soft,
-            "headers": {name: value for name, value in self.headers.items() if name not in STANDARD_HEADERS},
+            "headers": self._own_headers(),
             "retries": self.retries,
             "reply_to": self.reply_to,
             "priority": self.properties.get("priority"),
@@ -242,6 +253,8 @@ class Request:
             **as_options(self.stamped_headers, self.stamps),
         }
         return {name: value for name, value in options.items() if value not in (None, EMPTY)}
+
+    as_execution_options = execution_options
 
     @property
     def callbacks(self) -> list[dict[str, Any]] | None:

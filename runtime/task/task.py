@@ -283,7 +283,7 @@ class Task(Generic[P, R_co]):
         """Store a state of your own, with what is to be known about it (progress, say)."""
         request = self.request
         if task_id and task_id != request.id:
-            request = Request(self, {**request.headers, "id": task_id})
+            request = Request(self, {**request.message_headers, "id": task_id})
         self.app.store_state(request, state or "PENDING", meta)
 
     def replace(self, sig: Signature[Any]) -> Any:

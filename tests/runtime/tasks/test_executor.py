@@ -422,6 +422,28 @@ def test_a_message_that_was_acknowledged_first_is_sent_again_where_its_task_want
     assert outcome == Outcome(0, follow_ups=(Publication(message.id, "celery", message.head, message.body),))
 
 
+def test_the_headers_of_a_request_are_the_callers_own(app: App, pump: Pump) -> None:
+    """A task may pass them on to what it calls, which has an id and a name of its own all the same."""
+    seen: list[Any] = []
+
+    @app.task(bind=True)
+    def last(self: Any) -> None:
+        seen.append((self.request.headers, self.request.trace, self.request.task))
+
+    @app.task(bind=True)
+    def first(self: Any) -> None:
+        seen.append((self.request.headers, self.request.get("trace"), self.request.task))
+        if self.request.headers:
+            last.apply_async(headers=self.request.headers)
+
+    first.apply_async(headers={"trace": "t"})
+    pump.run()
+    first.delay()
+    pump.run()
+
+    assert seen == [({"trace": "t"}, "t", first.name), ({"trace": "t"}, "t", last.name), (None, None, first.name)]
+
+
 def test_a_rejected_task_fails_to_all_who_wait_for_it(app: App, pump: Pump) -> None:
     heard: list[Any] = []
 
