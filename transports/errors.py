@@ -14,9 +14,9 @@ class BrokerUnavailable(TransportError):
 
 
 class NotConfirmed(BrokerUnavailable):
-    """The broker is there, and has not confirmed what it was sent: it may have it, now or later.
+    """The broker was sent something and has not confirmed it in time: it may have it, now or later.
 
-    Publishing the same `Publication` again within some seconds sends only what it is known not to have.
+    On RabbitMQ, publishing the same `Publication` again within some seconds sends only what it is known not to have.
     """
 
 

@@ -10,9 +10,7 @@ from typing import Any
 import hiredis
 
 from ...actors.completion import Completion
-
-PASSING = ("LOADING", "READONLY", "MASTERDOWN", "NOSCRIPT", "UNBLOCKED", "TRYAGAIN")
-"""Errors after which another connection, perhaps to another server, may do better."""
+from ..redis_errors import PASSING, code_of
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +56,7 @@ class Calls:
         """
         complete: list[Call] = []
         for reply in replies:
-            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith(PASSING):
+            if isinstance(reply, hiredis.ReplyError) and code_of(str(reply)) in PASSING:
                 return complete, str(reply)
             if not self._calls:
                 return complete, "it says more than it was asked"

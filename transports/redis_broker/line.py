@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import hiredis
 
 from ...actors.completion import Completion, wait_on_thread
-from ..errors import BrokerRefused, BrokerUnavailable, TransportError
+from ..errors import BrokerRefused, BrokerUnavailable, NotConfirmed, TransportError
 from ..lane import now
+from ..redis_errors import PASSING, code_of
 from .calls import Call, Calls
 from .packing import Command, on_the_wire
 from .wire import Wire
@@ -27,6 +28,8 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _GLANCE = 1.0
 """Seconds after which a thread that reads looks whether it still has to."""
+
+_TAKES_TIME = PASSING - {"NOSCRIPT", "UNBLOCKED"}
 
 _poll = getattr(select, "poll", None)
 """Not on Windows, nor where eventlet has replaced it: replies are then left to the thread that pumps."""
@@ -113,6 +116,10 @@ class Line:
             self._hub.nudge()
         return completion
 
+    def refused(self, why: str) -> BrokerRefused:
+        """Return what a server says that will not do something as an error of ours."""
+        return self._address.refused(why)
+
     def close(self) -> None:
         """Hang up; what has no reply yet fails."""
         with self._lock:
@@ -143,7 +150,7 @@ class Line:
         overdue = max(first.sent or now(), wire.active) + first.within - now()  # a large one takes its time
         if overdue > 0:
             return overdue
-        self._lose(wire, f"no reply within {first.within:g} s")
+        self._lose(wire, f"no reply within {first.within:g} s", silent=True)
         return 0.0
 
     def hear(self) -> None:
@@ -235,7 +242,7 @@ class Line:
             logger.warning("%s: %s", self.name, error)
             self._silent = True
 
-    def _lose(self, wire: Wire, why: str) -> None:
+    def _lose(self, wire: Wire, why: str, *, silent: bool = False) -> None:
         error = self._address.unavailable(why)
         with self._lock:
             if self._wire is not wire:
@@ -246,9 +253,10 @@ class Line:
         self._failure = error
         self._hub.forget(self, wire)
         wire.end()
+        said = NotConfirmed(f"{error}: it may have done what it was asked, or may yet do it") if silent else error
         for call in (*given_up, *overdue):
-            call.completion.fail(error)
-        self._reopen_at = now() + self._pause if why.startswith(("LOADING", "READONLY", "MASTERDOWN")) else 0.0
+            call.completion.fail(said)
+        self._reopen_at = now() + self._pause if code_of(why) in _TAKES_TIME else 0.0
         self._hub.nudge()
 
     # Calling

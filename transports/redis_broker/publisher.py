@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
+import hiredis
 import msgspec
 from kombu.transport.virtual.exchange import TopicExchange
 
@@ -24,7 +25,9 @@ from .packing import Command, packed
 
 DEDUPE_SECONDS = 86_400
 _AT_ONCE = 1000
-"""Messages that one command pushes at most: others want to be served in between."""
+"""Messages that one command pushes at most."""
+_TOGETHER = 20_000
+"""Messages that are pushed in one transaction at most: others want to be served in between."""
 
 Letter = tuple[str, bytes, str]
 """A list, what is pushed there, and the key by which a second one is dropped, or ""."""
@@ -92,6 +95,7 @@ class RedisPublisher:
         ]
 
     def _send(self, letters: Sequence[Letter], queues: Iterable[str] = ()) -> Completion[None]:
+        declarations = self.declarations(queues)
         if any(dedupe for _, _, dedupe in letters):
             pushes = [scripts.run(scripts.PUBLISH, (), packed(letters), DEDUPE_SECONDS)]
         else:
@@ -100,7 +104,22 @@ class RedisPublisher:
                 for key, items in _grouped(letters)
                 for at in range(0, len(items), _AT_ONCE)
             ]
-        return self._line().call_all([*self.declarations(queues), *pushes]).then(_nothing)
+        if len(pushes) == 1 or len(letters) > _TOGETHER:
+            return self._line().call_all([*declarations, *pushes]).then(_nothing)
+        sent = self._line().call_all(
+            [*declarations, ("MULTI",), *pushes, ("EXEC",)]
+        )  # where it refuses one, nothing is
+        return sent.then(self._check_transaction)
+
+    def _check_transaction(self, replies: Sequence[Any]) -> None:
+        for reply in replies[-1]:
+            if isinstance(reply, hiredis.ReplyError):
+                raise self._line().refused(str(reply))
+
+    @property
+    def reachable(self) -> bool:
+        """See `Reaching`: whoever waits is told by the connection itself when a reply is overdue."""
+        return self._line().wire is not None
 
     def _routes(self, publications: Sequence[Publication]) -> Completion[dict[str, list[list[str]]]]:
         """Return the bindings of the exchanges of publications: routing key, pattern and queue of each."""
