@@ -49,5 +49,9 @@ def _of_queues(conf: Settings) -> dict[str, object]:
     return {
         **({"task_queues": tuple(declared)} if declared else {}),
         **({"queue_arguments": dict(missing)} if missing else {}),
-        **({"delayed_delivery": conf.broker_native_delayed_delivery_queue_type} if quorum else {}),
+        **(
+            {"delayed_delivery": conf.broker_native_delayed_delivery_queue_type, "delays_for_clients": True}
+            if quorum
+            else {}
+        ),
     }

@@ -96,7 +96,7 @@ def report(procedure: Procedure, request: Request, ended: Ended) -> None:
         if procedure.on_success is not None:
             _tell(procedure.on_success, request, ended.value)
         if signals.task_success:
-            signals.task_success.send(sender=task, result=ended.value)
+            signals.task_success.send(sender=task, result=ended.value, runtime=ended.seconds)
         if logger.isEnabledFor(logging.INFO):
             _log_success(task.resultrepr_maxsize, request, ended)
     else:

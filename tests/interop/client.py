@@ -316,6 +316,12 @@ def refused() -> dict[str, Any]:
     }
 
 
+def delayed() -> dict[str, Any]:
+    """Calls that wait in the broker, and one that does not."""
+    sent = [app.send_task("add", (1, 1), countdown=2), app.send_task("add", (2, 2), countdown=1)]
+    return {"now": outcome(app.send_task("add", (3, 3))), "later": [outcome(result) for result in sent]}
+
+
 def say(line: str) -> None:
     """Tell the test something."""
     sys.stdout.write(line + "\n")
@@ -384,6 +390,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "refused": refused,
     "ignored": ignored,
     "first_protocol": first_protocol,
+    "delayed": delayed,
     "oddities": oddities,
     "stamped": stamped,
     "grown": grown,

@@ -29,7 +29,9 @@ app = Celery(
     task_acks_late=True,
     result_extended=True,
     task_default_queue=os.environ["QUEUE"],
-    broker_transport_options={"lease": float(os.environ.get("LEASE", "2"))} if OURS else {},
+    broker_transport_options=(
+        {"lease": float(os.environ.get("LEASE", "2")), **json.loads(os.environ.get("OPTIONS", "{}"))} if OURS else {}
+    ),
     **json.loads(os.environ.get("SETTINGS", "{}")),
 )
 

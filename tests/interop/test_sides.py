@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from tests.support import wait_until
+from tests.support import RabbitMQServer, wait_until
 from understudy.transports.api import Transport
 from understudy.transports.message import DeadLetter
 from understudy.transports.registry import connect
@@ -140,6 +143,34 @@ def test_messages_of_protocol_1_are_taken(sides: Sides, monkeypatch: pytest.Monk
     assert seen["group"] == [0, 2, 4, 6, 8]
     assert seen["chord"] == {"value": 20, "state": "SUCCESS"}
     assert seen["linked"] == "22"
+
+
+@pytest.mark.parametrize("sides", ["rabbitmq"], indirect=True)
+@pytest.mark.parametrize("client", [OURS, STOCK])
+def test_a_node_makes_what_clients_need_who_have_calls_wait_in_the_broker(
+    sides: Sides, client: str, rabbitmq_server: RabbitMQServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery's clients send to the exchanges of native delayed delivery without making them."""
+    settings = {
+        "task_default_queue_type": "quorum",
+        "task_default_exchange_type": "topic",
+        "broker_native_delayed_delivery_queue_type": "classic",
+    }
+    monkeypatch.setenv("SETTINGS", json.dumps(settings))
+    monkeypatch.setenv("OPTIONS", '{"patience": 20.0}')
+    sides.worker(OURS)
+    wait_until(lambda: is_led_to(rabbitmq_server, sides.broker, "celery"), what="the way to the queue")
+
+    seen = sides.ask(client, "delayed")
+
+    assert seen["now"] == {"value": 6, "state": "SUCCESS"}
+    assert seen["later"] == [{"value": 2, "state": "SUCCESS"}, {"value": 4, "state": "SUCCESS"}]
+
+
+def is_led_to(server: RabbitMQServer, url: str, queue: str) -> bool:
+    """Tell whether what has waited in the broker goes on to a queue: the last of what a node declares for that."""
+    found: Any = server.manage("GET", f"queues/{url.rpartition('/')[2]}/{queue}/bindings")
+    return any(one["routing_key"] == f"#.{queue}" and one["source"] == queue for one in found)
 
 
 def test_what_no_worker_can_run_is_put_away_and_holds_up_nobody(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:

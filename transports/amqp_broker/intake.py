@@ -59,7 +59,7 @@ class AmqpIntake(Session[Wire]):
 
     def __init__(
         self, queues: Sequence[str], owner: str, url: str, options: ServerOptions, patience: float,
-        publisher: Publisher, ears: Ears,
+        publisher: Publisher, ears: Ears, ladder: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             f"intake {owner} of {', '.join(queues)}", lambda: Wire(url, options, ears, self.wake, owner), patience
@@ -69,6 +69,7 @@ class AmqpIntake(Session[Wire]):
         self._options = options
         self._goes_with_its_consumer = any(options.queues.of(queue).auto_delete for queue in queues)
         self._publisher = publisher
+        self._ladder = ladder
         self._reset()
 
     def _reset(self) -> None:
@@ -196,6 +197,19 @@ class AmqpIntake(Session[Wire]):
         with self._lock:
             self._closed_by, self._gone = None, False
             self._supply.open(channel)
+        if self._ladder is not None:
+            self._lead_to_queues(topology, self._ladder)
+
+    def _lead_to_queues(self, topology: Topology, kind: str) -> None:
+        """Make the ladder for clients that only use it, as Celery's do: what they send is lost where there is none."""
+        try:
+            for queue in self._queues:
+                topology.delay(queue, kind)
+                for binding in self._options.queues.of(queue).bindings:
+                    if binding.exchange and binding.kind != "direct":
+                        topology.delay_exchange(binding.exchange, kind)
+        except ChannelClosed as error:
+            logger.warning("%s: clients cannot have messages wait in the broker: %s", self.lane.name, error)
 
     def lost(self, link: Wire) -> None:
         self._doubts.disconnected()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...actors.remote import Bus
 
 PATIENCE = 5.0
-_GENERAL = ("patience", "queues", "delayed_delivery", "confirm_publish")
+_GENERAL = ("patience", "queues", "delayed_delivery", "confirm_publish", "delays_for_clients")
 
 
 class AmqpTransport:
@@ -36,6 +36,7 @@ class AmqpTransport:
     meant where none is named. delayed_delivery: have messages that are not due wait in the broker, in queues of this
     kind (`quorum`, as Celery's are, or `classic`); None to have them wait with the node that takes them.
     confirm_publish: have callers wait for the broker's confirmation; else they go on when a message is sent.
+    delays_for_clients: an intake makes what `delayed_delivery` needs when it opens, for clients that only use it.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class AmqpTransport:
         queues: Sequence[str] = ("celery",),
         delayed_delivery: str | None = None,
         confirm_publish: bool = True,
+        delays_for_clients: bool = False,
     ) -> None:
         if delayed_delivery not in (None, *ladder.KINDS):
             raise TransportError(
@@ -67,12 +69,15 @@ class AmqpTransport:
         self._publisher = AmqpPublisher(url, options, self._ears, patience, delayed_delivery)
         self._desk = AmqpPublisher(url, options, self._ears, patience, delayed_delivery)
         self._posting = None if confirm_publish else Posting(self._publisher, patience)
+        self._ladder = delayed_delivery if delays_for_clients else None
         self._intakes: list[AmqpIntake] = []
 
     def intake(self, queues: Sequence[str], owner: str) -> AmqpIntake:
         """Return a claim on `queues`; see `Transport.intake`."""
         self._queues.update(dict.fromkeys(queues))
-        intake = AmqpIntake(queues, owner, self.url, self._options, self._patience, self._publisher, self._ears)
+        intake = AmqpIntake(
+            queues, owner, self.url, self._options, self._patience, self._publisher, self._ears, self._ladder
+        )
         self._intakes = [one for one in self._intakes if not one.lane.closed] + [intake]
         return intake
 
@@ -139,8 +144,8 @@ class AmqpTransport:
 def connect(url: str, options: Mapping[str, object]) -> AmqpTransport:
     """Return a transport to the broker at `url`; opens nothing.
 
-    Options are `patience`, `queues`, `delayed_delivery`, `confirm_publish` and those of `ServerOptions`; others, which
-    only kombu knows, say nothing here.
+    Options are `patience`, `queues`, `delayed_delivery`, `confirm_publish`, `delays_for_clients` and those of
+    `ServerOptions`; others, which only kombu knows, say nothing here.
     """
     chosen: dict[str, Any] = dict(options)
     general = {name: chosen[name] for name in _GENERAL if name in chosen}

@@ -138,7 +138,8 @@ def connect(url: str, options: Mapping[str, object]) -> KombuTransport:
     options. A Redis broker is its own result store.
     """
     chosen: dict[str, Any] = dict(options)
-    chosen.pop("delayed_delivery", None)  # a way of RabbitMQ's, which only amqp:// takes
+    for way in ("delayed_delivery", "delays_for_clients"):  # ways of RabbitMQ's, which only amqp:// takes
+        chosen.pop(way, None)
     general = {name: chosen.pop(name) for name in ("patience", "queues") if name in chosen}
     ours = {one.name: chosen.pop(one.name) for one in fields(ServerOptions) if one.name in chosen}
     kombus = {**chosen, **ours.pop("transport_options", {})}

@@ -23,6 +23,7 @@ _KOMBUS_OWN = frozenset(
         "min_other_sentinels",
         "queue_arguments",
         "delayed_delivery",
+        "delays_for_clients",
         "queue_order_strategy",
         "retry_on_timeout",
         "sentinel_fanout_compat",

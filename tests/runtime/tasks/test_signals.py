@@ -115,6 +115,12 @@ def test_a_run_is_announced_from_its_start_to_its_end(app: App, pump: Pump) -> N
     def hear(signal: Signal, sender: Any, **said: Any) -> None:
         heard.append((signal.name, sender.name, {name: said[name] for name in ("state", "result") if name in said}))
 
+    def took(runtime: float, **_: Any) -> None:
+        assert runtime >= 0
+        taken.append(runtime)
+
+    taken: list[float] = []
+    signals.task_success.connect(took)
     for signal in (signals.task_prerun, signals.task_success, signals.task_failure, signals.task_postrun):
         signal.connect(hear, dispatch_uid=hear)
     retried = Listener()
@@ -143,6 +149,7 @@ def test_a_run_is_announced_from_its_start_to_its_end(app: App, pump: Pump) -> N
         ("task_prerun", "proj.act", {}),
         ("task_postrun", "proj.act", {"state": "RETRY"}),
     ]
+    assert len(taken) == 1
     assert [said["request"].task for said in retried.heard] == ["proj.act"]
 
 
