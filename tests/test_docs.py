@@ -59,20 +59,20 @@ def programs() -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("page", programs(), ids=name_of)
 def test_what_a_page_shows_happens(page: Path, tmp_path: Path) -> None:
     follow(page, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_what_the_page_on_redis_shows_happens(redis_url: str, tmp_path: Path) -> None:
     follow(DOCS / "how-to" / "redis.md", tmp_path, {"redis://localhost:6379/0": redis_url})
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_what_the_page_on_rabbitmq_shows_happens(rabbitmq_url: str, tmp_path: Path) -> None:
     follow(DOCS / "how-to" / "rabbitmq.md", tmp_path, {"amqp://guest:guest@localhost:5672//": rabbitmq_url})
 

@@ -47,7 +47,7 @@ def run(example: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("example", PRINTED)
 def test_an_example_does_what_it_says(example: str) -> None:
     printed = run(example)
