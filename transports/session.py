@@ -13,6 +13,7 @@ from .lane import HasFileno, Lane, now
 T = TypeVar("T")
 
 _FIRST_PAUSE = 0.05
+_SAID_ONCE_WITHIN = 60.0
 _LONGEST_PAUSE = 1.0
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -75,6 +76,8 @@ class Session(Generic[L]):
         self._down_since: float | None = None
         self._reopen_at = 0.0
         self._pause = _FIRST_PAUSE
+        self._refusal: tuple[str, float] | None = None
+        """What the other end said no to last, and when."""
 
     def run(self, work: Callable[[L], T]) -> Completion[T]:
         """Return the completion of `work(link)`."""
@@ -114,7 +117,9 @@ class Session(Generic[L]):
             return self._broke(error, hopeless=fresh and isinstance(error, BrokerRefused))
         if self._down_since is not None:
             logger.info("%s: connected again", self.lane.name)
-            self._down_since, self._pause = None, _FIRST_PAUSE
+            self._down_since = None
+            if self._refusal is None:  # else it may be refused again, as soon as it has asked
+                self._pause = _FIRST_PAUSE
         return pause
 
     def sockets(self) -> Sequence[HasFileno]:
@@ -181,9 +186,12 @@ class Session(Generic[L]):
             raise link.explained(error) from error
 
     def _broke(self, error: BrokerUnavailable | BrokerRefused, *, hopeless: bool) -> float:
+        refusal = (str(error), now()) if isinstance(error, BrokerRefused) else None
         if self._down_since is None:
-            logger.warning("%s: %s", self.lane.name, error)
+            if not _goes_on(self._refusal, refusal):
+                logger.warning("%s: %s", self.lane.name, error)
             self._down_since = now()
+        self._refusal = refusal
         if hopeless:
             self.disappoint(error, now())
         elif now() >= self._down_since + self.patience:
@@ -191,3 +199,10 @@ class Session(Generic[L]):
         self._reopen_at = now() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         return self._reopen_at - now()
+
+
+def _goes_on(before: tuple[str, float] | None, refusal: tuple[str, float] | None) -> bool:
+    """Tell whether a refusal was said a moment ago, of a connection that was made in vain."""
+    if before is None or refusal is None:
+        return False
+    return refusal[0] == before[0] and refusal[1] < before[1] + _SAID_ONCE_WITHIN
