@@ -1,14 +1,15 @@
-"""`Forms`: the heads of messages that differ from earlier ones in a few places only, without reading the rest again.
+"""`Forms`: the heads of messages that differ from earlier ones in a few places only, without encoding the rest again.
 
 The messages of one task are alike: the same headers in the same order, with other ids. What stands between the ids is
-compared, and not decoded; of the head, as JSON, everything else is there already.
+compared, and not decoded; on the other side, as JSON or as properties of AMQP, everything else is there already.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from struct import Struct
+from struct import error as struct_error
 from typing import Any
 
 import msgspec
@@ -26,79 +27,115 @@ _MOST_SEEN = 2000
 _ALIKE = 4
 
 _MARK = "\0differs:"
-_MARKS = re.compile(rb'"\\u0000differs:\w+"')
+_MARKS = re.compile(rb'"\\u0000differs:(\w+)"')
 
 _long = Struct(">I")
 _int = Struct(">i")
 _json = msgspec.json.encode
+_QUOTE = ord('"')
 
-Like = tuple[int, str, str]
-"""The size of a message's properties, its exchange, and its routing key: messages of one form share them."""
+
+class Side:
+    """A form as bytes of one kind: pieces that are the same in all messages, and a gap between each two of them."""
+
+    __slots__ = ("_layout", "_same", "_whole")
+
+    def __init__(self, whole: bytes, gaps: Sequence[tuple[int, int]]) -> None:
+        """Take places and sizes of the gaps in one message; raises `ValueError` where they overlap."""
+        sizes: list[int] = []
+        end = 0
+        for start, size in gaps:
+            if start < end:
+                raise ValueError("two values that may differ are in one place")
+            sizes += (start - end, size)
+            end = start + size
+        self._layout = Struct("".join(f"{size}s" for size in [*sizes, len(whole) - end]))
+        self._whole = list(self._layout.unpack(whole))
+        self._same = tuple(self._whole[0::2])
+
+    def gaps(self, whole: bytes) -> Sequence[bytes] | None:
+        """Return what a message of the same size has in the gaps; None where it is not of this form."""
+        parts = self._layout.unpack(whole)
+        return parts[1::2] if parts[0::2] == self._same else None
+
+    def filled(self, values: Sequence[bytes]) -> bytes:
+        """Return the message with other values, of whatever size."""
+        whole = self._whole.copy()
+        whole[1::2] = values
+        return b"".join(whole)
 
 
 class Form:
-    """One head: what has to be the same in the properties of a message, and what that is as JSON.
+    """What the heads of some messages have in common, as properties of AMQP and as JSON.
 
-    head: what the properties say. Raises `ValueError` where that cannot be told by comparing.
+    Raises `ValueError` where a head has no values that may differ, or has them in another order on the other side.
     """
 
-    __slots__ = ("_json", "_layout", "_read", "_same")
+    __slots__ = ("_json", "_numbers", "_properties", "_writes")
 
     def __init__(self, properties: bytes, head: Head) -> None:
-        sizes: list[int] = []
-        end = 0
         differing = sorted(_differing(properties, head))
-        for start, size, _ in differing:
-            sizes += (start - end, size)
-            end = start + size
-        if min(sizes, default=-1) < 0:
-            raise ValueError("there is nothing that may differ, or two such values are in one place")
-        self._layout = Struct("".join(f"{size}s" for size in [*sizes, len(properties) - end]))
-        self._same = self._layout.unpack(properties)[0::2]
         names = [name for _, _, name in differing]
-        self._read = [_number if isinstance(head.headers.get(name), int) else _text for name in names]
-        self._json = _cut(head, names)
-        if len(self._json) != 2 * len(names) + 1 or self.fill(properties) != encode_head(head):
+        if not names:
+            raise ValueError("there is nothing that may differ")
+        whole = encode_head(head)
+        self._numbers = [isinstance(head.headers.get(name), int) for name in names]
+        self._properties = Side(properties, [(start, size) for start, size, _ in differing])
+        gaps = _gaps(head, names)
+        self._json = Side(whole, gaps)
+        sizes = zip(differing, gaps, self._numbers, strict=True)
+        self._writes = all(number or size == raw + 2 for (_, raw, _), (_, size), number in sizes)
+        if self.head(properties) != whole:
             raise ValueError("as JSON the values are others, or in another order")
 
-    def fill(self, properties: bytes) -> bytes | None:
-        """Return the head of a message with properties of the same size; None where they are not of this form."""
-        parts = self._layout.unpack(properties)
-        if parts[0::2] != self._same:
+    def head(self, properties: bytes) -> bytes | None:
+        """Return the head of a message, as JSON, with properties of the same size; None where it has another form."""
+        values = self._properties.gaps(properties)
+        if values is None:
             return None
-        filled = self._json.copy()
         try:
-            filled[1::2] = [read(part) for read, part in zip(self._read, parts[1::2], strict=True)]
+            pairs = zip(values, self._numbers, strict=True)
+            return self._json.filled(
+                [b"%d" % _int.unpack(raw) if number else _json(raw.decode()) for raw, number in pairs]
+            )
         except UnicodeDecodeError:
             return None
-        return b"".join(filled)
+
+    def properties(self, head: bytes) -> bytes | None:
+        """Return the properties for a head, as JSON of the same size; None where it has another form."""
+        values = self._json.gaps(head) if self._writes else None
+        if values is None:
+            return None
+        try:
+            pairs = zip(values, self._numbers, strict=True)
+            return self._properties.filled([_int.pack(int(text)) if number else _raw(text) for text, number in pairs])
+        except (ValueError, struct_error):
+            return None
 
 
 class Forms:
-    """Forms that were learned from messages. Not thread-safe."""
+    """Forms that were learned from messages. Thread-safe: at worst something is learned twice.
+
+    Those with the same `like` are tried: the size of what is known, and whatever else the other side depends on.
+    """
 
     def __init__(self) -> None:
-        self._forms: dict[Like, list[Form]] = {}
-        self._seen: dict[Like, int] = {}
+        self._forms: dict[Hashable, Sequence[Form]] = {}
+        self._seen: dict[Hashable, int] = {}
 
-    def head(self, properties: bytes, exchange: str, routing_key: str) -> bytes | None:
-        """Return the head of a message as JSON; None where it has no form that is known."""
-        for form in self._forms.get((len(properties), exchange, routing_key), ()):
-            head = form.fill(properties)
-            if head is not None:
-                return head
-        return None
+    def of(self, like: Hashable) -> Sequence[Form]:
+        """Return the forms that a message may have, the youngest first."""
+        return self._forms.get(like, ())
 
-    def learn(self, properties: bytes, exchange: str, routing_key: str, head: Head) -> None:
-        """Note a head that had to be read, and what was read of it."""
-        like = len(properties), exchange, routing_key
+    def learn(self, like: Hashable, properties: bytes, head: Head) -> None:
+        """Note a head that had to be read, or written."""
         seen = self._seen.get(like, 0)
         if len(self._seen) > _MOST_SEEN:
             self._seen.clear()
         self._seen[like] = seen + 1
         if seen < _LEARN_AFTER:
             return
-        del self._seen[like]
+        self._seen.pop(like, None)
         if len(self._forms) >= _MOST_FORMS:
             self._forms.clear()
         try:
@@ -129,18 +166,24 @@ def _entry(name: str, value: Any) -> tuple[bytes, bytes]:
     return b"", b""
 
 
-def _text(raw: bytes) -> bytes:
-    return _json(raw.decode())
+def _raw(text: bytes) -> bytes:
+    """Return a JSON string's bytes; raises `ValueError` where that takes more than to cut its quotes off."""
+    if text[0] != _QUOTE or text[-1] != _QUOTE or text.count(b'"') != 2 or b"\\" in text:
+        raise ValueError("it has something else than plain characters")
+    return text[1:-1]
 
 
-def _number(raw: bytes) -> bytes:
-    return b"%d" % _int.unpack(raw)
-
-
-def _cut(head: Head, names: Iterable[str]) -> list[bytes]:
-    """Return a head as JSON: what is the same and, between that, an empty place for each value that may differ."""
+def _gaps(head: Head, names: Iterable[str]) -> list[tuple[int, int]]:
+    """Return places and sizes of the values that may differ in a head as JSON, by marking them."""
     marks = {name: f"{_MARK}{name}" for name in names}
     headers = {**head.headers, **{name: marks[name] for name in _HEADERS if name in marks}}
     properties = {**head.properties, **{name: marks[name] for name in _PROPERTIES if name in marks}}
     marked = encode_head(msgspec.structs.replace(head, headers=headers, properties=properties))
-    return [part for same in _MARKS.split(marked) for part in (same, b"")][:-1]
+    gaps: list[tuple[int, int]] = []
+    shift = 0
+    for mark in _MARKS.finditer(marked):
+        name = mark[1].decode()
+        size = len(_json(head.headers[name] if name in _HEADERS else head.properties[name]))
+        gaps.append((mark.start() + shift, size))
+        shift += size - len(mark[0])
+    return gaps

@@ -182,13 +182,15 @@ class Holding:
     def _alike(self, held: Held) -> Delivery | None:
         """Return a message that is due under a tag, as others like it were read; None where it has to be read."""
         one = held.delivered
-        head = None if one.redelivered else self._forms.head(one.properties, one.exchange, one.routing_key)
-        return None if head is None else Delivery(self._tag(held), held.consumer.queue, head, one.body)
+        for form in () if one.redelivered else self._forms.of(_like(one)):
+            head = form.head(one.properties)
+            if head is not None:
+                return Delivery(self._tag(held), held.consumer.queue, head, one.body)
+        return None
 
     def _tagged(self, held: Held, taken: Taken) -> Delivery:
         if is_plain(taken):
-            one = held.delivered
-            self._forms.learn(one.properties, one.exchange, one.routing_key, taken.head)
+            self._forms.learn(_like(held.delivered), held.delivered.properties, taken.head)
         return delivery_of(taken, self._tag(held), held.deaths)
 
     def _tag(self, held: Held) -> int:
@@ -206,3 +208,8 @@ class Holding:
     def _settled(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             self._unsettled.pop(number).consumer.held -= 1
+
+
+def _like(delivered: Delivered) -> tuple[int, str, str]:
+    """Return what messages share whose heads may have one form."""
+    return len(delivered.properties), delivered.exchange, delivered.routing_key

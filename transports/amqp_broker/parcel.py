@@ -12,6 +12,7 @@ from ..letters.letter import HISTORY, LOSSES, Letter, Taken, letter_of
 from ..message import UNREADABLE, Delivery, Head, Publication, decode_head, encode_head
 from ..queues import Queues
 from . import ladder
+from .forms import Forms
 from .protocol.connection import FRAME_MAX, Delivered
 from .protocol.errors import MalformedFrame
 from .protocol.frames import OVERHEAD
@@ -42,6 +43,8 @@ Nor must `CC`, by which a broker sends copies to other queues: they have got the
 """
 _MOST_PROPERTIES = FRAME_MAX - OVERHEAD - 12
 """Properties and headers stand in one frame, after the size of the body; a broker ends connections for larger ones."""
+_SAID_BY_HEADS = frozenset({"correlation_id", "reply_to"})
+"""Properties that do not come from elsewhere where a head has them."""
 _LADDER_KINDS = frozenset({"topic", "fanout"})
 _UNREADABLE = "application/octet-stream"
 
@@ -71,9 +74,9 @@ class Parcel:
         return self.through, self.queue, self.delayed
 
 
-def delayed_parcel_of(publication: Publication, at: float, queues: Queues) -> Parcel:
+def delayed_parcel_of(publication: Publication, at: float, queues: Queues, forms: Forms) -> Parcel:
     """Do what `parcel_of` does, and have a message wait in the broker for the whole seconds until it is due."""
-    parcel = parcel_of(publication, at, queues)
+    parcel = parcel_of(publication, at, queues, forms)
     seconds = 0 if publication.eta is None else int(publication.eta - at)
     if seconds < 1 or (parcel.through and queues.kind(parcel.through) not in _LADDER_KINDS):
         return parcel
@@ -81,20 +84,41 @@ def delayed_parcel_of(publication: Publication, at: float, queues: Queues) -> Pa
     return replace(parcel, exchange=ladder.TOP, routing_key=key, delayed=True)
 
 
-def parcel_of(publication: Publication, at: float, queues: Queues | None = None) -> Parcel:
-    """Return a publication as bytes, `at` some moment; raises `MalformedMessage` where it does not fit into AMQP."""
+def parcel_of(publication: Publication, at: float, queues: Queues | None = None, forms: Forms | None = None) -> Parcel:
+    """Return a publication as bytes, `at` some moment; raises `MalformedMessage` where it does not fit into AMQP.
+
+    forms: of what was published before, to be the quicker.
+    """
     try:
-        head = decode_head(publication.head)
-        if publication.eta is None and publication.expires is None and _is_plain(head.properties):
-            parcel = _plain_parcel(publication, head)
-        else:
-            parcel = parcel_of_letter(letter_of(publication, at))
+        timeless = publication.eta is None and publication.expires is None
+        parcel = _alike(publication, forms) if timeless and forms is not None else None
+        if parcel is None:
+            head = decode_head(publication.head)
+            if timeless and _is_plain(head.properties):
+                parcel = _plain_parcel(publication, head)
+                if forms is not None and head.properties.keys() >= _SAID_BY_HEADS:
+                    forms.learn(_like(publication), parcel.properties, head)
+            else:
+                parcel = parcel_of_letter(letter_of(publication, at))
         if parcel.through and queues is not None and queues.kind(parcel.through) == "fanout":
             parcel.mandatory = False  # whoever is there gets it
         parcel.origin = publication
         return parcel
     except (*UNREADABLE, TypeError, ValueError) as error:
         raise MalformedMessage(f"the message of task {publication.id} cannot be sent: {error}") from None
+
+
+def _like(publication: Publication) -> tuple[int, int]:
+    """Return what publications share whose properties may have one form."""
+    return len(publication.head), publication.priority
+
+
+def _alike(publication: Publication, forms: Forms) -> Parcel | None:
+    for form in forms.of(_like(publication)):
+        properties = form.properties(publication.head)
+        if properties is not None:
+            return _wrapped(publication.exchange, publication.routing_key, properties, publication.body)
+    return None
 
 
 def _is_plain(properties: dict[str, Any]) -> bool:
@@ -125,7 +149,11 @@ def _parcel(exchange: str, routing_key: str, properties: dict[str, Any], body: b
     encoded = encode_properties(properties)
     if len(encoded) > _MOST_PROPERTIES:
         raise ValueError(f"its headers have {len(encoded)} bytes: {_MOST_PROPERTIES} is the most that AMQP carries")
-    return Parcel(exchange, routing_key, "" if exchange else routing_key, encoded, body, through=exchange)
+    return _wrapped(exchange, routing_key, encoded, body)
+
+
+def _wrapped(exchange: str, routing_key: str, properties: bytes, body: bytes) -> Parcel:
+    return Parcel(exchange, routing_key, "" if exchange else routing_key, properties, body, through=exchange)
 
 
 def _properties(letter: Letter) -> dict[str, Any]:

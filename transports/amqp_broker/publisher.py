@@ -17,6 +17,7 @@ from ..urls import without_passwords
 from . import ladder
 from .channel import Channel
 from .ear import Ears
+from .forms import Forms
 from .outbox import Batch, Outbox
 from .parcel import Needs, Parcel, delayed_parcel_of, parcel_of, parcel_of_letter
 from .protocol import methods as amqp
@@ -83,6 +84,7 @@ class AmqpPublisher(Session[PublishingWire]):
         self._options = options
         self._queues = options.queues
         self._ladder = delayed
+        self._forms = Forms()
         self._outbox = Outbox(self._wake, self._explain)
         super().__init__(
             f"connection to {without_passwords(url)}",
@@ -135,7 +137,7 @@ class AmqpPublisher(Session[PublishingWire]):
         at = unix_time()
         try:
             wrap = parcel_of if self._ladder is None else delayed_parcel_of
-            parcels = [wrap(publication, at, self._queues) for publication in publications]
+            parcels = [wrap(publication, at, self._queues, self._forms) for publication in publications]
         except MalformedMessage as error:
             return Completion.failed(error)
         return self._send(parcels)

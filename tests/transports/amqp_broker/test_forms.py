@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from understudy.transports.amqp_broker.forms import Forms
-from understudy.transports.amqp_broker.parcel import head_of
+from understudy.transports.amqp_broker.parcel import head_of, parcel_of
 from understudy.transports.amqp_broker.protocol.properties import encode_properties
-from understudy.transports.message import encode_head
+from understudy.transports.message import Head, Publication, encode_head
 
 WHERE = ("", "celery")
 
@@ -24,13 +24,29 @@ class Reader:
         self.by_form = 0
 
     def read(self, properties: bytes) -> bytes:
-        found = self._forms.head(properties, *WHERE)
-        if found is not None:
-            self.by_form += 1
-            return found
+        for form in self._forms.of(len(properties)):
+            head = form.head(properties)
+            if head is not None:
+                self.by_form += 1
+                return head
         head = head_of(properties, *WHERE, redelivered=False)
-        self._forms.learn(properties, *WHERE, head)
+        self._forms.learn(len(properties), properties, head)
         return encode_head(head)
+
+
+class Writer:
+    """Writes messages as a publisher does; each has to have the bytes that it has without forms."""
+
+    def __init__(self) -> None:
+        self._forms = Forms()
+        self.by_form = 0
+
+    def check(self, headers: dict[str, Any], priority: int = 0, **properties: str) -> None:
+        head = encode_head(Head(headers, {"delivery_mode": 2, **properties}))
+        one = Publication("its-id", "celery", head, b"[[], {}, {}]", priority=priority)
+
+        self.by_form += any(form.properties(head) for form in self._forms.of((len(head), priority)))
+        assert parcel_of(one, 0.0, forms=self._forms) == parcel_of(one, 0.0)
 
 
 def in_full(properties: bytes) -> bytes:
@@ -50,8 +66,7 @@ def message(headers: dict[str, Any], **properties: Any) -> bytes:
     )
 
 
-def call(**more: Any) -> bytes:
-    task_id = str(uuid.uuid4())
+def headers_of(task_id: str, **more: Any) -> dict[str, Any]:
     headers = {
         "lang": "py",
         "task": "tasks.add",
@@ -68,7 +83,16 @@ def call(**more: Any) -> bytes:
         "origin": "gen1@host",
         "stamps": {"by": ["x"]},
     }
-    return message({**headers, **more}, correlation_id=task_id, reply_to=str(uuid.uuid4()))
+    return {**headers, **more}
+
+
+def fresh() -> str:
+    return str(uuid.uuid4())
+
+
+def call(**more: Any) -> bytes:
+    task_id = fresh()
+    return message(headers_of(task_id, **more), correlation_id=task_id, reply_to=fresh())
 
 
 def check(reader: Reader, messages: list[bytes]) -> None:
@@ -155,3 +179,44 @@ def test_what_never_repeats_leaves_little_behind() -> None:
     check(reader, [message({"id": "x" * size, "task": "t"}) for size in range(3000)])
 
     assert reader.by_form == 0
+
+
+TEXTS = ["(1, 2)", 'say "a\\b"\n', "zwölf", "\0\1\2", "日本", "\u2028", "{'id': 'x'}", "", '"', "\\", 'a"', "a\\"]
+
+
+def test_what_is_published_has_the_bytes_that_it_has_without_forms() -> None:
+    writer = Writer()
+
+    for number in range(200):
+        task_id = fresh()
+        headers = headers_of(task_id, group=fresh(), group_index=number, argsrepr=f"({number},)")
+        writer.check(headers, priority=number % 3, correlation_id=task_id, reply_to=fresh())
+
+    assert writer.by_form > 10
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_publications_of_any_shape_have_them_too(seed: int) -> None:
+    """Texts that need escapes, values of other types, and properties that are given or left to the transport."""
+    dice = random.Random(seed)
+    writer = Writer()
+    names = ["id", "root_id", "group_index", "argsrepr", "origin", "task", "retries", "other"]
+    values: list[Any] = [None, 0, 1, -1, 10, 2**31 - 1, True, ["a"], {"id": "x"}, *TEXTS]
+
+    for _ in range(400):
+        headers = {name: dice.choice(values) for name in dice.sample(names, dice.randint(0, 3))}
+        some = dice.choices([(), ("correlation_id",), ("correlation_id", "reply_to")], [1, 1, 8])[0]
+        writer.check(headers, 0, **{name: dice.choice(["", "x", "y", 'a"', "\\\\"]) for name in some})
+
+    assert writer.by_form
+
+
+def test_a_text_that_has_room_for_another_value_is_no_value() -> None:
+    """The same head, byte by byte, but for what stands where an id was."""
+    writer = Writer()
+    for _ in range(5):
+        task_id = "0123456789"
+        writer.check({"id": task_id, "root_id": "x"}, correlation_id=task_id, reply_to="")
+
+    for value in ([12345678, 1], {"a": 12345}, "\\u00e901234", "\x1f01\\34", 'a"', 123456789012):
+        writer.check({"id": value, "root_id": "x"}, correlation_id="0123456789", reply_to="")
