@@ -35,6 +35,8 @@ class Herald(Actor):
     def __init__(self, remoting: Remoting) -> None:
         self._remoting = remoting
         self._beating = False
+        self._namesakes: set[str] = set()
+        """Other nodes of this one's name, of which the log was told."""
 
     def on_start(self) -> None:
         """Say hello; whoever was there before this herald was restarted has to be heard again."""
@@ -91,7 +93,10 @@ class Herald(Actor):
 
     def _warn_of_namesake(self, node: str, booted: float) -> None:
         me = self._remoting.node
-        if name_of(node) == name_of(me) and node != me and booted >= self._remoting.booted:
+        if name_of(node) != name_of(me) or node == me or node in self._namesakes:
+            return
+        if booted >= self._remoting.booted:
+            self._namesakes.add(node)
             logger.warning("another node calls itself %s: whoever looks for it finds the other one", name_of(me))
 
     def _act_on(self, events: tuple[Event, ...]) -> None:
@@ -102,6 +107,7 @@ class Herald(Actor):
                     self._announce(NodeJoined(node), "switchboard", "lookout")
                 case Gone(node, reason):
                     logger.info("the node %s is gone: %s", node, reason)
+                    self._namesakes.discard(node)
                     self._remoting.directory = self._remoting.directory.lacking(node, reason)
                     self._announce(NodeLeft(node, reason), "switchboard", "lookout")
 
