@@ -105,10 +105,19 @@ class ResultSession(Session[L]):
         """Read in the lane's place until a completion is done, or the lane's thread is needed."""
         try:
             self.take_pushed(link)
-            while not completion.done() and now() < deadline and self.lane.rest(min(_GLANCE, deadline - now())):
+            while not completion.done() and now() < deadline and self.lane.rest(self._glance(deadline)):
                 self.take_pushed(link)
+                self.expire(link)
         except (*link.lost_errors, *link.refused_errors):
             return  # the lane's thread finds the same, and sees to it
+
+    def _glance(self, deadline: float) -> float:
+        """Return how long to rest in the lane's place: it does not know when the time of those is up who came since."""
+        return self.next_turn(_GLANCE, deadline - now()) or 0.0
+
+    def expire(self, link: L) -> None:
+        """Fail those whose time is up; by whoever reads."""
+        self.waiters.expire(now())
 
     def close(self) -> None:
         """Close connections; waiting completions fail."""

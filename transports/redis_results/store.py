@@ -168,8 +168,12 @@ class RedisResults(ResultSession[Shelf]):
 
     def serve(self, link: Shelf) -> float | None:
         self.take_pushed(link)
-        self._unsubscribe(link, self.waiters.expire(now()))
+        self.expire(link)
         return self.next_turn(link.tick())
+
+    def expire(self, link: Shelf) -> None:
+        """See `ResultSession`."""
+        self._unsubscribe(link, self.waiters.expire(now()))
 
     def _key(self, task_id: str) -> str:
         return result_key(task_id, self._prefix)

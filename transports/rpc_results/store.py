@@ -10,7 +10,6 @@ from typing import Any
 from ...actors.completion import Completion
 from ..chords import CountsNothing
 from ..errors import UnsupportedByTransport
-from ..lane import now
 from ..message import Result
 from ..payloads import READY, state_reader
 from ..result_session import ResultSession
@@ -119,7 +118,7 @@ class RpcResults(CountsNothing, ResultSession[Replies]):
 
     def serve(self, link: Replies) -> float | None:
         self.take_pushed(link)
-        self.waiters.expire(now())
+        self.expire(link)
         return self.next_turn(link.tick())
 
     def leave(self) -> None:

@@ -66,6 +66,17 @@ def test_keys_and_channels_begin_as_celery_has_them_begin(
     store_.close()
 
 
+def test_waits_that_nobody_ends_are_over_in_time_one_after_the_other(results: RedisResults, fresh: Fresh) -> None:
+    """Also where the thread that waits reads by itself: what else is due then comes after ten seconds."""
+    one, began = fresh(), time.monotonic()
+
+    for _ in range(4):
+        with pytest.raises(Timeout):
+            results.wait(one, 0.05).get()
+
+    assert time.monotonic() - began < 8
+
+
 def test_a_result_without_an_end_stays(results: RedisResults, server: Any, fresh: Fresh) -> None:
     one = fresh()
 
