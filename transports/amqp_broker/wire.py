@@ -148,7 +148,7 @@ class Wire:
 
     @property
     def longest_silence(self) -> float:
-        """Seconds for which a broker that lives is silent at most: it beats twice in it, also while it reads nothing."""
+        """Seconds for which a broker that lives is silent at most: it beats twice in it, even if it reads nothing."""
         return self._connection.heartbeat or self.options.reply_timeout
 
     def is_silent(self, since: float = 0.0) -> bool:
