@@ -71,7 +71,7 @@ class Lease:
 
     def _entered(self, done: Completion[list[Any]]) -> None:
         if done.error() is None and done.get()[-1]:
-            self._transport.sweeper.recover(self._boot)
+            self._transport.sweeper.recover_surely(self._boot)
 
     @property
     def _milliseconds(self) -> int:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .transport import RedisTransport
 
 _AT_ONCE = 200
+_BYTES_AT_ONCE = 8 << 20
+_AFTER_FAILURE = 1.0
 _STOCK_SECONDS = 5.0
 """Seconds between two looks for what stock workers have left behind."""
 _GLOB = re.compile(r"([\[\]*?\\])")
@@ -55,6 +57,16 @@ class Sweeper:
         """Give back what owners of a node hold who are not there any more. deaths: 1 where it is the node that died."""
         pattern = _GLOB.sub(r"\\\1", f"{OURS}{boot}.") + "*"
         return bind(self._scan(pattern, b"0", []), lambda fields: self._restore(fields, deaths))
+
+    def recover_surely(self, boot: str) -> None:
+        """Do so for a node that lives, again and again until it is done: nobody else looks after that."""
+
+        def judge(done: Completion[Any]) -> None:
+            if done.error() is not None and self._transport.has_intakes:
+                logger.warning("what %s held before is not back in its queues yet: %s", boot, done.error())
+                self._hub.after(_AFTER_FAILURE, lambda: self.recover_surely(boot))
+
+        self.recover(boot).add_done_callback(judge)
 
     def _sweep(self) -> None:
         if not self._transport.has_intakes:
@@ -97,10 +109,14 @@ class Sweeper:
         return bind(page, judge)
 
     def _restore(self, fields: list[str], deaths: int) -> Completion[Any]:
-        """Give back what stands under fields whose owners are not there."""
+        """Give back what stands under fields whose owners are not there, as much at a time as is quickly carried."""
         if not fields:
             return Completion.of(None)
-        page, rest = fields[:_AT_ONCE], fields[_AT_ONCE:]
+        sizes = self._line.call_all([("HSTRLEN", self._keys.unacked_key, field) for field in fields[:_AT_ONCE]])
+        return bind(sizes, lambda said: self._restore_first(_that_fit(said), fields, deaths))
+
+    def _restore_first(self, count: int, fields: list[str], deaths: int) -> Completion[Any]:
+        page, rest = fields[:count], fields[count:]
 
         def send(values: list[bytes | None]) -> Completion[Any]:
             found = [(field, value) for field, value in zip(page, values, strict=True) if value is not None]
@@ -166,6 +182,16 @@ class Sweeper:
                 removed.add_done_callback(lambda _: self._drop_old(queue, key))
 
         self._line.call("LINDEX", key, -1).add_done_callback(judge)
+
+
+def _that_fit(sizes: Sequence[int]) -> int:
+    """Return how many values, one at least, are carried together."""
+    total = 0
+    for count, size in enumerate(sizes):
+        total += size
+        if total > _BYTES_AT_ONCE:
+            return max(1, count)
+    return len(sizes)
 
 
 def _is_ours(field: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import kombu
 import pytest
+import redis
 
 from tests.conftest import BreakConnections, StartProgram
 from tests.support import RedisServer, wait_until
@@ -22,7 +23,7 @@ from tests.transports.conformance.messages import (
     take_ids,
 )
 from understudy.transports.errors import LeaseLost
-from understudy.transports.message import Outcome, decode_head
+from understudy.transports.message import Outcome, Publication, decode_head
 from understudy.transports.redis_broker import RedisTransport
 
 from .conftest import Connect
@@ -179,3 +180,39 @@ def test_a_fetch_leaves_what_is_beyond_its_credit_to_others(
     take(transport.intake(["celery"], "boot.1"), 10)
 
     assert (server.llen("celery"), server.hlen("unacked")) == (990, 10)
+
+
+def test_what_an_earlier_epoch_held_comes_back_though_the_server_refuses_at_first(
+    own_redis: RedisServer, transports: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = transports(own_redis.url)
+    publish(first, *(publication(one, "celery") for one in ("a", "b")))
+    take(first.intake(["celery"], "boot.1"), 2)
+    with redis.Redis.from_url(own_redis.url) as server:
+        server.execute_command("ACL", "SETUSER", "default", "-hmget")
+        again = transports(own_redis.url).intake(["celery"], "boot.2")
+        waiting = again.fetch(2)
+        wait_until(lambda: "is not back in its queues yet" in caplog.text, PATIENCE)
+        assert not waiting.done()
+
+        server.execute_command("ACL", "SETUSER", "default", "+hmget")
+
+    held = waiting.get(timeout=PATIENCE)
+    held += take(again, 2 - len(held)) if len(held) < 2 else []
+    assert [one.body for one in held] == [publication(one, "celery").body for one in ("a", "b")]
+
+
+def test_large_messages_of_an_earlier_epoch_come_back_a_few_at_a_time(
+    transports: Connect, redis_url: str, server: Any
+) -> None:
+    first = transports(redis_url)
+    ids = [f"large-{number}" for number in range(6)]
+    small = publication("small", "celery")
+    publish(first, *(Publication(one, "celery", small.head, one.encode() * (1 << 19)) for one in ids))
+    take(first.intake(["celery"], "boot.1"), 6)
+    calls = server.info("commandstats").get("cmdstat_hmget", {"calls": 0})["calls"]
+
+    again = transports(redis_url).intake(["celery"], "boot.2")
+
+    assert sorted(one.body[:7] for one in take(again, 6)) == [one.encode() for one in ids]
+    assert server.info("commandstats")["cmdstat_hmget"]["calls"] - calls > 2
