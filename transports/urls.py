@@ -8,13 +8,9 @@ from random import SystemRandom
 from typing import TypeVar
 from urllib.parse import unquote
 
-from .errors import TransportError
-
 T = TypeVar("T")
 
 _HIDDEN = "**"
-_END = re.compile("[/?#]")
-_HOST = re.compile(r"(?:[^:\[\]]*|\[[^\]]*\])(?::\d*)?")
 _IN_QUERY = re.compile(r"(?<=[?&]password=)[^&#;]+")
 
 
@@ -35,21 +31,6 @@ def scheme_of(url: str) -> str:
 def without_passwords(url: str) -> str:
     """Return `url`, which may be several joined by `;`, with each password replaced."""
     return ";".join(map(_without_password, url.split(";")))
-
-
-def check_credentials(url: str) -> None:
-    """Raise `TransportError` where a user name or password has a character in it that ends what it stands in.
-
-    A host is looked for in the rest of it then, and would be named in errors.
-    """
-    for one in url.split(";"):
-        rest = one.partition("://")[2]
-        authority = _END.split(rest, 1)[0]
-        no_host = "@" in rest and "@" not in authority and not _HOST.fullmatch(authority)
-        if no_host or "#" in rest:
-            raise TransportError(
-                f"{without_passwords(one)} cannot be read: write / ? # in a user name or password as %2F %3F %23"
-            )
 
 
 def scrub(text: str, url: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from understudy.transports.credentials import check_credentials
 from understudy.transports.errors import TransportError
-from understudy.transports.urls import check_credentials, scheme_of, scrub, without_passwords
+from understudy.transports.urls import scheme_of, scrub, without_passwords
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ..credentials import check_credentials
 from ..errors import TransportError
 from ..tls import Tls, context
-from ..urls import check_credentials, scheme_of, scrub, without_passwords
+from ..urls import scheme_of, scrub, without_passwords
 
 SECURED = frozenset({"amqps", "pyamqps"})
 _PLAIN_PORT, _TLS_PORT = 5672, 5671

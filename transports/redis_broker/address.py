@@ -15,10 +15,11 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from .. import redis_errors
+from ..credentials import check_credentials
 from ..errors import BrokerRefused, BrokerUnavailable, TransportError
 from ..redis_url import plain_url
 from ..tls import for_redis
-from ..urls import check_credentials, in_order, scheme_of, scrub, without_passwords
+from ..urls import in_order, scheme_of, scrub, without_passwords
 from .options import RedisOptions
 
 SCHEMES = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
