@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]  # what is added to a chord has one of 49 bits
 
+_convert = msgspec.convert
+
 
 class _Headers(msgspec.Struct):
     """The headers by which something is decided, as protocol 2 has them; all others pass as they are."""
@@ -80,22 +82,17 @@ def open_message(shop: Workshop, head: bytes, body: bytes) -> Request | Refused:
 
 def _take_head(request: Request, headers: dict[str, Any], properties: dict[str, Any]) -> None:
     """Let the request have a head; raises `MalformedMessage` where that is not as protocol 2 has it."""
-    request.message_headers = {name: headers[name] for name in ("id", "task") if isinstance(headers.get(name), str)}
-    if "task" in headers:
-        _check(headers, _Headers)
-    _check(properties, _Properties)
-    request.message_headers, request.properties = headers, properties
-
-
-def _check(fields: dict[str, Any], kind: type[msgspec.Struct]) -> None:
-    """Raise `MalformedMessage` for a field that has another type than it ought to."""
-    what = kind.__name__.removeprefix("_").lower()
+    what = "headers"
     try:
-        checked = msgspec.convert(fields, kind)
-        if isinstance(checked, _Headers) and checked.expires is not None:
-            moment(checked.expires)
+        if "task" in headers and _convert(headers, _Headers).expires is not None:
+            moment(headers["expires"])
+        what = "properties"
+        _convert(properties, _Properties)
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
+        readable = {name: headers[name] for name in ("id", "task") if isinstance(headers.get(name), str)}
+        request.message_headers = readable  # for whoever says what has become of it
         raise MalformedMessage(f"{what} of the message are not as protocol 2 has them: {error}") from None
+    request.message_headers, request.properties = headers, properties
 
 
 def _read_protocol_2(request: Request, value: Any) -> None:

@@ -106,8 +106,7 @@ def _pieces(work: Work) -> list[Work]:
 def _stores_what_may_not_stay(work: Work) -> bool:
     """Tell whether a result is among them that must not replace a success."""
     return any(
-        one.state != "SUCCESS"
+        (outcome.result is not None and outcome.result.state != "SUCCESS")
+        or (outcome.more_results and any(one.state != "SUCCESS" for one in outcome.more_results))
         for outcome, _ in work
-        for one in (outcome.result, *outcome.more_results)
-        if one is not None
     )
