@@ -68,6 +68,13 @@ def passes(transport: RedisTransport, one: str) -> None:
     intake.close().get(timeout=PATIENCE)
 
 
+def has_all(master: RedisServer) -> None:
+    """Wait until a replica has everything that its master was told before: a master that dies keeps the rest."""
+    with redis.Redis.from_url(master.url) as client:
+        client.set("the-last-of-all", 1)
+        assert client.wait(1, int(PATIENCE * 1000)) == 1
+
+
 def test_a_unix_socket_leads_there(transports: Connect, tmp_path: Path, fresh: Fresh) -> None:
     path = tmp_path / "redis.sock"
     with Optioned(tmp_path / "redis", "--unixsocket", str(path)) as server:
@@ -138,6 +145,7 @@ def test_work_goes_on_where_sentinel_names_another_master(transports: Connect, t
             wait_until(lambda: client.sentinel_slaves("mymaster"), 20.0, what="the replica's discovery")
         transport = transports(f"sentinel://127.0.0.1:{sentinel.port}/0", master_name="mymaster", patience=30.0)
         passes(transport, fresh())
+        has_all(master)
 
         master.kill()
 
