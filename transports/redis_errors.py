@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 
 from redis import exceptions
 
@@ -46,8 +47,15 @@ def code_of(error: str) -> str:
 def explained(error: BaseException, url: str) -> BrokerUnavailable | BrokerRefused:
     """Return an error of redis-py as one of ours, without the passwords of `url`."""
     text = scrub(_ANNOTATED.sub("", str(error)), url).strip().rstrip(".")
-    passes = isinstance(error, LOST) and not isinstance(error, _REFUSED)
+    passes = isinstance(error, LOST) and not isinstance(error, _REFUSED) and not _is_distrust(error)
     return unavailable(url, text) if passes or code_of(text) in PASSING else refused(url, text)
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Tell whether a server could not prove who it is, which redis-py takes for a connection that failed."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def unavailable(url: str, why: str) -> BrokerUnavailable:

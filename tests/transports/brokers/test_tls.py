@@ -12,7 +12,7 @@ from tests.support import RabbitMQServer, TlsRedisServer, wait_until
 from tests.transports.conformance.messages import PATIENCE, publication, publish, success, take_ids
 from understudy import App
 from understudy.runtime.app.broker_options import broker_options
-from understudy.transports.errors import BrokerUnavailable, TransportError
+from understudy.transports.errors import BrokerRefused, BrokerUnavailable, TransportError
 
 QUICK = {"patience": 1.0}
 
@@ -71,14 +71,14 @@ def test_the_scheme_alone_asks_for_tls(secured: Secured, queue: str) -> None:
 
 def test_a_server_whose_authority_is_not_trusted_is_refused(secured: Secured, queue: str) -> None:
     app = secured.app(True)
-    with pytest.raises(TransportError, match=r"(?i)certificate"):
+    with pytest.raises(BrokerRefused, match=r"(?i)certificate"):
         publish(app.transport, publication("one", queue))
     app.close()
 
 
 def test_a_server_that_goes_by_another_name_is_refused(secured: Secured, queue: str) -> None:
     app = secured.app({"ca_certs": secured.authority}, secured.url.replace("127.0.0.1", "127.1"))
-    with pytest.raises(TransportError, match=r"(?i)certificate"):
+    with pytest.raises(BrokerRefused, match=r"(?i)certificate"):
         publish(app.transport, publication("one", queue))
     app.close()
 
