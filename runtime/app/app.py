@@ -208,17 +208,17 @@ class App:
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
         """Call a task by name, whether this program has it or not."""
-        task_id = options.get("task_id") or next_id()
-        self.publishing.send(self._plan(name), task_id, args or (), kwargs or {}, options)
-        return self._sent(self._plan(name), task_id, options)
+        plan, task_id = self._plan(name), options.get("task_id") or next_id()
+        self.publishing.send(plan, task_id, args or (), kwargs or {}, options)
+        return self._sent(plan, task_id, options)
 
     async def asend_task(
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
         """Do what `send_task` does without blocking the event loop."""
-        task_id = options.get("task_id") or next_id()
-        await self.publishing.asend(self._plan(name), task_id, args or (), kwargs or {}, options)
-        return self._sent(self._plan(name), task_id, options)
+        plan, task_id = self._plan(name), options.get("task_id") or next_id()
+        await self.publishing.asend(plan, task_id, args or (), kwargs or {}, options)
+        return self._sent(plan, task_id, options)
 
     def call(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]

@@ -79,20 +79,18 @@ class Holding:
         while self.arrived and len(ready) < limit and (room > 0 or not ready):
             held = self.arrived[0]
             delivery = self._alike(held)
-            if delivery is not None:
-                self._pop_first()
-                room -= held.size
-                ready.append(delivery)
-                continue
-            taken = taken_of(held.delivered, held.consumer.queue)
-            if taken.due <= at and held.doubtful:
-                break
+            if delivery is None:
+                taken = taken_of(held.delivered, held.consumer.queue)
+                if taken.due <= at and held.doubtful:
+                    break
+                if taken.due > at:
+                    self._pop_first()
+                    self.delayed.add(held, taken.due, since)
+                    continue
+                delivery = self._tagged(held, taken)
             self._pop_first()
-            if taken.due > at:
-                self.delayed.add(held, taken.due, since)
-            else:
-                room -= held.size
-                ready.append(self._tagged(held, taken))
+            room -= held.size
+            ready.append(delivery)
         return ready
 
     def doubtful(self, limit: int) -> list[Held]:

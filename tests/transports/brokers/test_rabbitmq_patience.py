@@ -60,6 +60,12 @@ def direct(rabbitmq_url: str) -> Iterator[AmqpTransport]:
     transport.close()
 
 
+def make_ready(transport: AmqpTransport, direct: AmqpTransport, queue: str, fresh: Fresh) -> None:
+    """Have a transport connected, with its queue declared and empty."""
+    publish(transport, publication(fresh(), queue))
+    direct.purge(queue).get(timeout=PATIENCE)
+
+
 def several(fresh: Fresh, queue: str, count: int = 200) -> list[Publication]:
     return [publication(fresh(), queue) for _ in range(count)]
 
@@ -83,8 +89,7 @@ def test_a_broker_that_is_there_and_slow_is_waited_for(
     made: Made, direct: AmqpTransport, proxy: FaultProxy, queue: str, fresh: Fresh
 ) -> None:
     transport = made()
-    publish(transport, publication(fresh(), queue))
-    direct.purge(queue).get(timeout=PATIENCE)
+    make_ready(transport, direct, queue, fresh)
     sent = several(fresh, queue)
 
     proxy.hold_requests()
@@ -100,8 +105,7 @@ def test_what_is_slow_for_too_long_is_an_error_and_a_second_try_sends_nothing_tw
     made: Made, direct: AmqpTransport, proxy: FaultProxy, queue: str, fresh: Fresh
 ) -> None:
     transport = made(confirm_timeout=0.5)
-    publish(transport, publication(fresh(), queue))
-    direct.purge(queue).get(timeout=PATIENCE)
+    make_ready(transport, direct, queue, fresh)
     sent, publisher = several(fresh, queue), transport.publisher()
     proxy.hold_requests()
 
@@ -119,8 +123,7 @@ def test_a_call_to_a_broker_that_is_there_and_slow_is_over_when_it_has_the_messa
     made: Made, direct: AmqpTransport, proxy: FaultProxy, queue: str, fresh: Fresh
 ) -> None:
     transport = made()
-    publish(transport, publication(fresh(), queue))
-    direct.purge(queue).get(timeout=PATIENCE)
+    make_ready(transport, direct, queue, fresh)
     sent = several(fresh, queue)
     healing = threading.Timer(1.0, proxy.heal)
     proxy.hold_requests()
@@ -148,8 +151,7 @@ def test_what_a_broker_has_that_takes_no_more_is_not_sent_again(
     made: Made, direct: AmqpTransport, rabbitmq_server: RabbitMQServer, queue: str, fresh: Fresh
 ) -> None:
     transport = made()
-    publish(transport, publication(fresh(), queue))
-    direct.purge(queue).get(timeout=PATIENCE)
+    make_ready(transport, direct, queue, fresh)
     sent, publisher = several(fresh, queue), transport.publisher()
 
     with short_of_memory(rabbitmq_server):
